@@ -1,0 +1,57 @@
+import { KizunaError } from './kizuna-error.ts'
+
+/** Thrown when a value from outside does not have the form it must have. */
+export class InvalidInputError extends KizunaError {
+  override name = 'InvalidInputError'
+  constructor(facts: { what: string; reason: string; hint?: string; details?: Record<string, unknown> }) {
+    super({
+      code: 'INVALID_INPUT',
+      kind: 'invalid',
+      message: `${facts.what} is not valid: ${facts.reason}.`,
+      hint: facts.hint ?? 'Correct the value and try again.',
+      ...(facts.details === undefined ? {} : { details: facts.details }),
+    })
+  }
+}
+
+/** Thrown when a call did not end by its deadline. */
+export class DeadlineError extends KizunaError {
+  override name = 'DeadlineError'
+  constructor(facts: { what: string; timeoutMs: number }) {
+    super({
+      code: 'DEADLINE_EXCEEDED',
+      kind: 'unavailable',
+      message: `${facts.what} did not finish within ${facts.timeoutMs} ms.`,
+      hint: 'Try again; if it persists, run `kizuna doctor` to see which step is slow.',
+      details: { timeoutMs: facts.timeoutMs },
+    })
+  }
+}
+
+/** Thrown when the caller cancelled. */
+export class AbortedError extends KizunaError {
+  override name = 'AbortedError'
+  constructor(facts: { what: string; cause?: unknown }) {
+    super({
+      code: 'ABORTED',
+      kind: 'unavailable',
+      message: `${facts.what} was cancelled.`,
+      hint: 'Start it again when you want to continue; what was done is kept.',
+      cause: facts.cause,
+    })
+  }
+}
+
+/** Thrown when a stated limit would be passed. */
+export class LimitExceededError extends KizunaError {
+  override name = 'LimitExceededError'
+  constructor(facts: { what: string; limit: number; actual?: number }) {
+    super({
+      code: 'LIMIT_EXCEEDED',
+      kind: 'invalid',
+      message: `${facts.what} is over its limit of ${facts.limit}${facts.actual === undefined ? '' : ` (it is ${facts.actual})`}.`,
+      hint: 'Use a smaller input, or raise the limit in the configuration where it can be raised.',
+      details: { limit: facts.limit, ...(facts.actual === undefined ? {} : { actual: facts.actual }) },
+    })
+  }
+}

@@ -1,0 +1,130 @@
+import type { ContentId } from '../core/content-id.ts'
+import { KizunaError } from '../core/kizuna-error.ts'
+
+/** Thrown when this machine does not hold a chunk. */
+export class ChunkNotFoundError extends KizunaError {
+  override name = 'ChunkNotFoundError'
+  constructor(facts: { id: ContentId }) {
+    super({
+      code: 'CHUNK_NOT_FOUND',
+      kind: 'missing',
+      message: `Chunk ${facts.id} is not on this machine.`,
+      hint: 'Fetch it from peers with `kizuna get`; `kizuna doctor <id>` says who has it.',
+      details: { id: facts.id },
+    })
+  }
+}
+
+/** Thrown when the bytes on disk are not those the id names. */
+export class ChunkCorruptError extends KizunaError {
+  override name = 'ChunkCorruptError'
+  constructor(facts: { id: ContentId; reason: string }) {
+    super({
+      code: 'CHUNK_CORRUPT',
+      kind: 'corrupt',
+      message: `Chunk ${facts.id} is damaged on this machine: ${facts.reason}.`,
+      hint: 'Kizuna fetches it again from peers or parity by itself; check the disk if this repeats.',
+      details: { id: facts.id },
+    })
+  }
+}
+
+/** Thrown when bytes given to be stored are not those the id names. */
+export class InvalidChunkError extends KizunaError {
+  override name = 'InvalidChunkError'
+  constructor(facts: { id: ContentId; actualId: ContentId }) {
+    super({
+      code: 'INVALID_CHUNK',
+      kind: 'invalid',
+      message: `The bytes offered as ${facts.id} are ${facts.actualId}.`,
+      hint: 'The sender is faulty or lying; ask another one.',
+      details: { id: facts.id, actualId: facts.actualId },
+    })
+  }
+}
+
+/** Thrown when a store may not grow further. */
+export class QuotaExceededError extends KizunaError {
+  override name = 'QuotaExceededError'
+  constructor(facts: { quota: string; limitBytes: number; usedBytes: number }) {
+    super({
+      code: 'QUOTA_EXCEEDED',
+      kind: 'busy',
+      message: `The ${facts.quota} quota of ${facts.limitBytes} bytes is used up.`,
+      hint: 'Raise the quota with `kizuna config set`, or let go of content with `kizuna forget`.',
+      details: facts,
+    })
+  }
+}
+
+/** Thrown when the operating system refuses a file operation. */
+export class DiskError extends KizunaError {
+  override name = 'DiskError'
+  constructor(facts: { operation: string; path: string; systemCode: string; cause?: unknown }) {
+    super({
+      code: 'DISK_ERROR',
+      kind: 'unavailable',
+      message: `The disk refused to ${facts.operation} ${facts.path} (${facts.systemCode}).`,
+      hint: 'Check the disk, its rights and its health; nothing acknowledged before is lost.',
+      details: { operation: facts.operation, path: facts.path, systemCode: facts.systemCode },
+      cause: facts.cause,
+    })
+  }
+}
+
+/** Thrown when the disk has no room left (ENOSPC, EDQUOT). */
+export class DiskFullError extends KizunaError {
+  override name = 'DiskFullError'
+  constructor(facts: { path: string; cause?: unknown }) {
+    super({
+      code: 'DISK_FULL',
+      kind: 'busy',
+      message: `The disk is full; ${facts.path} was not written.`,
+      hint: 'Free some space or move KIZUNA_HOME to a larger disk; writing goes on by itself afterwards.',
+      details: { path: facts.path },
+      cause: facts.cause,
+    })
+  }
+}
+
+/** Thrown when a file that must exist does not. */
+export class FileMissingError extends KizunaError {
+  override name = 'FileMissingError'
+  constructor(facts: { path: string }) {
+    super({
+      code: 'FILE_MISSING',
+      kind: 'missing',
+      message: `There is no file ${facts.path}.`,
+      hint: 'Check the path.',
+      details: { path: facts.path },
+    })
+  }
+}
+
+/** Thrown when a file that must not exist does. */
+export class FileExistsError extends KizunaError {
+  override name = 'FileExistsError'
+  constructor(facts: { path: string }) {
+    super({
+      code: 'FILE_EXISTS',
+      kind: 'conflict',
+      message: `The file ${facts.path} exists already.`,
+      hint: 'Choose another path, or say that it may be replaced.',
+      details: { path: facts.path },
+    })
+  }
+}
+
+/** Thrown when a manifest's bytes break its rules. */
+export class InvalidManifestError extends KizunaError {
+  override name = 'InvalidManifestError'
+  constructor(facts: { reason: string }) {
+    super({
+      code: 'INVALID_MANIFEST',
+      kind: 'corrupt',
+      message: `The content manifest is not valid: ${facts.reason}.`,
+      hint: 'It was truncated or forged; ask another peer, or check that the id is the one you were given.',
+      details: facts,
+    })
+  }
+}
