@@ -1,0 +1,31 @@
+import type { Content } from '../content/content.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
+import type { SigningKey } from '../core/signing-key.ts'
+import type { Network } from '../network/network.ts'
+import type { Membership } from '../records/membership.ts'
+import type { RecordSets } from '../records/record-sets.ts'
+import type { ChunkStore } from '../storage/chunk-store.ts'
+import type { Disk } from '../storage/disk.ts'
+import type { IndexDatabase } from '../storage/index-database.ts'
+import type { NodeConfig } from './config.ts'
+
+/** The parts of a running node, as commands see them. */
+export interface Services {
+  readonly config: NodeConfig
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** Rooted at the data folder. */
+  readonly disk: Disk
+  readonly index: IndexDatabase
+  readonly chunks: ChunkStore
+  readonly key: SigningKey
+  readonly network: Network
+  readonly records: RecordSets
+  readonly membership: Membership
+  readonly content: Content
+}

@@ -1,0 +1,52 @@
+import type { PeerId } from '../core/signing-key.ts'
+import type { SpaceId } from './record.ts'
+
+export type MemberRole = 'founder' | 'admin' | 'member'
+
+export interface Member {
+  peer: PeerId
+  role: MemberRole
+  /** A name for people; untrusted text. */
+  label: string
+  joinedAt: number
+}
+
+/** How newcomers get in: anyone who reaches a member, or only with an invite. */
+export type Admission = 'open' | 'invite'
+
+export interface SpaceInfo {
+  id: SpaceId
+  name: string
+  founder: PeerId
+  admission: Admission
+}
+
+export interface Invite {
+  /** `kizuna://join/…`; a secret. */
+  link: string
+  id: string
+  expiresAt: number
+  uses: 'single' | 'many'
+}
+
+/** Who belongs to our space, and how others come in. */
+export interface Membership {
+  space(): SpaceInfo
+  members(): Member[]
+  isMember(peer: PeerId): boolean
+  invite(options: { lifetimeMs: number; uses: 'single' | 'many' }): Promise<Invite>
+  revokeInvite(id: string): Promise<boolean>
+  /**
+   * Enters the space of an invite; what was shared in our own one-member space so far is carried over.
+   * @throws InvalidInviteError (malformed, forged), InviteRefusedError (expired, used, revoked), PeerUnreachableError
+   */
+  join(link: string, options?: { signal?: AbortSignal; force?: boolean }): Promise<SpaceInfo>
+  /** Enters the open space of a peer that has no need of an invite. Only from a space where we are alone. */
+  joinOpenSpaceOf(peer: PeerId, options?: { signal?: AbortSignal }): Promise<SpaceInfo | undefined>
+  /** Founder and admins only. */
+  remove(peer: PeerId): Promise<void>
+  setAdmission(admission: Admission): Promise<void>
+  /** The space's 32-byte content key that members share; seals the keys of private content. */
+  spaceKey(): Uint8Array
+  onChange(listener: () => void): () => void
+}
