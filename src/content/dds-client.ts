@@ -1,0 +1,228 @@
+import type { ContentId } from '../core/content-id.ts'
+import { FRAME_BYTES_MAX } from '../core/limits.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import { ConnectionLostError, PeerMisbehavedError } from '../network/errors.ts'
+import type { CallOptions, Network } from '../network/network.ts'
+import type {
+  DdsResponse,
+  ReplicationCode,
+  RetrieveChunkResponse,
+  StoreChunkCode,
+  CorruptionNotice as WireNotice,
+} from './dds-messages.js'
+import {
+  DDS_PROTOCOL,
+  decodeResponse,
+  digestToWire,
+  encodeRequest,
+  framesOf,
+  fromBitmap,
+  idFromWire,
+  type ObjectFacts,
+  objectToWire,
+  peersFromWire,
+  peersToWire,
+} from './dds-protocol.ts'
+
+/** A chunk that begins to come. Read `frames` to the end or stop early, which stops the peer. */
+export interface IncomingChunk {
+  code: RetrieveChunkResponse['code']
+  totalSizeBytes: number
+  retryAfterMs: number
+  /** The bytes asked for, in order; empty unless the code is RETRIEVE_OK. */
+  frames: AsyncIterableIterator<Uint8Array>
+}
+
+/** What a peer answers to a HaveRequest. */
+export interface HaveAnswer {
+  /** In the order of the ids asked: whether the peer can serve it now. */
+  held: boolean[]
+  /** Whether it keeps it as a copy that counts, rather than as cache. */
+  kept: boolean[]
+  /** Others that keep the first id, as the peer knows. Hints only. */
+  knownHolders: PeerId[]
+}
+
+/** Sends a chunk to be kept there. `STORE_OK` means that the peer hashed the bytes and stored them durably. */
+export async function storeChunk(
+  network: Network,
+  peer: PeerId,
+  input: { id: ContentId; bytes: Uint8Array; object: ObjectFacts | undefined },
+  options: CallOptions,
+): Promise<{ code: StoreChunkCode; alreadyHeld: boolean }> {
+  const header = encodeRequest({
+    storeChunk: {
+      chunkCid: digestToWire(input.id),
+      sizeBytes: input.bytes.byteLength,
+      ...(input.object === undefined ? {} : { object: objectToWire(input.object) }),
+    },
+  })
+  const request = [header, ...framesOf(input.bytes)]
+  const answer = await onlyAnswer(network, peer, request, options)
+  const { storeChunk } = answer
+  if (storeChunk === undefined) throw misbehaved(peer, 'it answered another question')
+  if (storeChunk.code === 'STORE_OK' && idFromWire(storeChunk.chunkCid) !== input.id) {
+    throw misbehaved(peer, 'it confirmed another chunk')
+  }
+  return { code: storeChunk.code, alreadyHeld: storeChunk.alreadyHeld }
+}
+
+/** Asks for a chunk, or the part of it from `offset`. */
+export async function openChunk(
+  network: Network,
+  peer: PeerId,
+  input: { id: ContentId; offset?: number; length?: number },
+  options: CallOptions,
+): Promise<IncomingChunk> {
+  const request = encodeRequest({
+    retrieveChunk: {
+      chunkCid: digestToWire(input.id),
+      offset: input.offset ?? 0,
+      length: input.length ?? 0,
+    },
+  })
+  const frames = network.request(peer, DDS_PROTOCOL, [request], options)[Symbol.asyncIterator]()
+  const first = await frames.next()
+  if (first.done === true) throw new ConnectionLostError({ peer, protocol: DDS_PROTOCOL })
+  const { retrieveChunk } = readResponse(peer, first.value)
+  if (retrieveChunk === undefined) throw misbehaved(peer, 'it answered another question')
+  return {
+    code: retrieveChunk.code,
+    totalSizeBytes: retrieveChunk.totalSizeBytes,
+    retryAfterMs: retrieveChunk.retryAfterMs,
+    frames: bodyFrames(peer, frames, retrieveChunk.length),
+  }
+}
+
+/** Which of `ids` (at most `HAVE_IDS_MAX`) a peer has; with `keepFor` it keeps those it has for that object. */
+export async function askHave(
+  network: Network,
+  peer: PeerId,
+  input: { ids: readonly ContentId[]; keepFor?: ObjectFacts },
+  options: CallOptions,
+): Promise<HaveAnswer> {
+  const request = encodeRequest({
+    have: {
+      chunkCids: input.ids.map(digestToWire),
+      ...(input.keepFor === undefined ? {} : { keepFor: objectToWire(input.keepFor) }),
+    },
+  })
+  const { have } = await onlyAnswer(network, peer, [request], options)
+  if (have === undefined) throw misbehaved(peer, 'it answered another question')
+  try {
+    return {
+      held: fromBitmap(have.held, input.ids.length),
+      kept: fromBitmap(have.kept, input.ids.length),
+      knownHolders: peersFromWire(have.knownHolders),
+    }
+  } catch (cause) {
+    throw misbehaved(peer, 'its bitmap has a wrong length', cause)
+  }
+}
+
+/** Asks a peer to fetch chunks from others and keep them; yields one answer per chunk, as they are done. */
+export async function* instructReplication(
+  network: Network,
+  peer: PeerId,
+  input: { ids: readonly ContentId[]; object: ObjectFacts; sources: readonly PeerId[] },
+  options: CallOptions,
+): AsyncGenerator<{ id: ContentId; code: ReplicationCode }> {
+  const request = encodeRequest({
+    replicationInstruction: {
+      chunkCids: input.ids.map(digestToWire),
+      object: objectToWire(input.object),
+      sourceHints: peersToWire(input.sources),
+    },
+  })
+  const asked = new Set(input.ids)
+  for await (const frame of network.request(peer, DDS_PROTOCOL, [request], options)) {
+    const { replication } = readResponse(peer, frame)
+    if (replication === undefined) throw misbehaved(peer, 'it answered another question')
+    const id = idFromWire(replication.chunkCid)
+    if (!asked.delete(id)) throw misbehaved(peer, 'it answered for a chunk that was not asked, or twice')
+    yield { id, code: replication.code }
+  }
+}
+
+/** Tells a peer that `holder` serves wrong bytes or lost a chunk; true when its own copy was found damaged. */
+export async function sendCorruptionNotice(
+  network: Network,
+  peer: PeerId,
+  notice: WireNotice,
+  options: CallOptions,
+): Promise<boolean> {
+  const { corruption } = await onlyAnswer(
+    network,
+    peer,
+    [encodeRequest({ corruptionNotice: notice })],
+    options,
+  )
+  if (corruption === undefined) throw misbehaved(peer, 'it answered another question')
+  return corruption.damaged
+}
+
+/** The peer's SHA-256 over `nonce` and a range of the chunk; empty when it does not hold it. */
+export async function challengeHolder(
+  network: Network,
+  peer: PeerId,
+  input: { id: ContentId; nonce: Uint8Array; offset: number; length: number },
+  options: CallOptions,
+): Promise<Uint8Array> {
+  const request = encodeRequest({
+    challenge: {
+      chunkCid: digestToWire(input.id),
+      nonce: Uint8Array.from(input.nonce),
+      offset: input.offset,
+      length: input.length,
+    },
+  })
+  const { challenge } = await onlyAnswer(network, peer, [request], options)
+  if (challenge === undefined) throw misbehaved(peer, 'it answered another question')
+  return challenge.proof
+}
+
+async function onlyAnswer(
+  network: Network,
+  peer: PeerId,
+  request: Iterable<Uint8Array>,
+  options: CallOptions,
+): Promise<DdsResponse> {
+  for await (const frame of network.request(peer, DDS_PROTOCOL, request, options)) {
+    return readResponse(peer, frame)
+  }
+  throw new ConnectionLostError({ peer, protocol: DDS_PROTOCOL })
+}
+
+function readResponse(peer: PeerId, frame: Uint8Array): DdsResponse {
+  try {
+    return decodeResponse(frame)
+  } catch (cause) {
+    throw misbehaved(peer, 'its answer is not a message of the DDS protocol', cause)
+  }
+}
+
+async function* bodyFrames(
+  peer: PeerId,
+  frames: AsyncIterator<Uint8Array>,
+  lengthMax: number,
+): AsyncGenerator<Uint8Array, undefined> {
+  let received = 0
+  try {
+    for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
+      received += next.value.byteLength
+      if (next.value.byteLength > FRAME_BYTES_MAX || received > lengthMax) {
+        throw misbehaved(peer, 'it sent more bytes than it said')
+      }
+      yield next.value
+    }
+  } finally {
+    await frames.return?.()
+  }
+  return undefined
+}
+
+function misbehaved(peer: PeerId, reason: string, cause?: unknown): PeerMisbehavedError {
+  const error = new PeerMisbehavedError({ peer, reason })
+  if (cause !== undefined) error.cause = cause
+  return error
+}

@@ -1,0 +1,200 @@
+import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
+import { InvalidInputError } from '../core/errors.ts'
+import { CHUNK_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX } from '../core/limits.ts'
+import { type PeerId, peerIdFromPublicKey, publicKeyOf } from '../core/signing-key.ts'
+import { SHARDS_MAX } from '../storage/erasure-code.ts'
+import type { DurabilityPolicy } from './content.ts'
+import { DdsRequest, DdsResponse, type ObjectNote } from './dds-messages.js'
+
+/** Our id first; the DDS plan's id is answered by the same handler. `docs/protocol/dds.md` describes the messages. */
+export const DDS_PROTOCOLS = ['/kizuna/dds/1.0.0', '/digisocialblock/dds/0.1.0'] as const
+export const DDS_PROTOCOL = DDS_PROTOCOLS[0]
+
+/** Ids in one HaveRequest: 34 bytes each, so that the request fits one frame. */
+export const HAVE_IDS_MAX = 1000
+/** Ids in one ReplicationInstruction; the answer streams one frame for each. */
+export const INSTRUCTION_IDS_MAX = 256
+/** Peers named as sources of an instruction, or as known holders of an id. */
+export const PEERS_NAMED_MAX = 16
+/** Copies asked of one object; more members than this never hold the same bytes on purpose. */
+export const COPIES_MAX = 100
+/** Bytes of a challenge's nonce. */
+export const NONCE_BYTES = 32
+
+const DIGEST_BYTES = 32
+const KEY_BYTES = 32
+
+/** What object a chunk is kept for: enough for any holder to repair it without the publisher. */
+export interface ObjectFacts {
+  root: ContentId
+  publisher: PeerId
+  policy: DurabilityPolicy
+  sizeBytes: number
+}
+
+/** A request's first frame. */
+export function encodeRequest(request: DdsRequest): Uint8Array {
+  return DdsRequest.encode(request)
+}
+
+/** @throws InvalidInputError when the bytes are no request. */
+export function decodeRequest(frame: Uint8Array): DdsRequest {
+  return decodeWith((bytes) => DdsRequest.decode(bytes), frame, 'The request')
+}
+
+/** An answer's first frame. */
+export function encodeResponse(response: DdsResponse): Uint8Array {
+  return DdsResponse.encode(response)
+}
+
+/** @throws InvalidInputError when the bytes are no answer. */
+export function decodeResponse(frame: Uint8Array): DdsResponse {
+  return decodeWith((bytes) => DdsResponse.decode(bytes), frame, 'The answer')
+}
+
+/** Cuts a chunk into frames of at most `FRAME_BYTES_MAX`; no bytes make no frame. */
+export function* framesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let offset = 0; offset < bytes.byteLength; offset += FRAME_BYTES_MAX) {
+    yield bytes.subarray(offset, offset + FRAME_BYTES_MAX)
+  }
+}
+
+/**
+ * Puts frames together to exactly `sizeBytes`.
+ * @throws InvalidInputError as soon as there is more, or at the end when there is less.
+ */
+export async function joinFrames(frames: AsyncIterator<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {
+  if (sizeBytes > CHUNK_BYTES_MAX) throw new InvalidInputError({ what: 'A chunk', reason: 'it is too long' })
+  const bytes = new Uint8Array(sizeBytes)
+  let filled = 0
+  for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
+    if (filled + next.value.byteLength > sizeBytes) {
+      throw new InvalidInputError({ what: 'A chunk', reason: `more than the ${sizeBytes} bytes said came` })
+    }
+    bytes.set(next.value, filled)
+    filled += next.value.byteLength
+  }
+  if (filled < sizeBytes) {
+    throw new InvalidInputError({ what: 'A chunk', reason: `${filled} of ${sizeBytes} bytes came` })
+  }
+  return bytes
+}
+
+/** @throws InvalidInputError when the digest is not 32 bytes. */
+export function idFromWire(digest: Uint8Array): ContentId {
+  if (digest.byteLength !== DIGEST_BYTES) {
+    throw new InvalidInputError({ what: 'A chunk_cid', reason: `it has ${digest.byteLength} bytes, not 32` })
+  }
+  return contentIdFromDigest(digest)
+}
+
+/** Many ids; refused when more than `idsMax`. */
+export function idsFromWire(digests: readonly Uint8Array[], idsMax: number): ContentId[] {
+  if (digests.length > idsMax) {
+    throw new InvalidInputError({
+      what: 'The list of ids',
+      reason: `it has ${digests.length}, over ${idsMax}`,
+    })
+  }
+  return digests.map(idFromWire)
+}
+
+/** Peers travel as their 32-byte public keys. */
+export function peersToWire(peers: readonly PeerId[]): Uint8Array<ArrayBuffer>[] {
+  return peers.slice(0, PEERS_NAMED_MAX).map((peer) => Uint8Array.from(publicKeyOf(peer)))
+}
+
+/** At most `PEERS_NAMED_MAX`; malformed ones are left out, they are only hints. */
+export function peersFromWire(keys: readonly Uint8Array[]): PeerId[] {
+  return keys
+    .slice(0, PEERS_NAMED_MAX)
+    .filter((key) => key.byteLength === KEY_BYTES)
+    .map((key) => peerIdFromPublicKey(key))
+}
+
+export function digestToWire(id: ContentId): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(digestOf(id))
+}
+
+export function objectToWire(facts: ObjectFacts): ObjectNote {
+  const { policy } = facts
+  return {
+    manifestCid: digestToWire(facts.root),
+    publisher: Uint8Array.from(publicKeyOf(facts.publisher)),
+    copies: policy.kind === 'replica' ? policy.copies : 0,
+    k: policy.kind === 'rs' ? policy.k : 0,
+    m: policy.kind === 'rs' ? policy.m : 0,
+    sizeBytes: BigInt(facts.sizeBytes),
+  }
+}
+
+/** @throws InvalidInputError when a field is out of its limits. */
+export function objectFromWire(note: ObjectNote): ObjectFacts {
+  if (note.publisher.byteLength !== KEY_BYTES) {
+    throw new InvalidInputError({ what: 'The object note', reason: 'its publisher is not a 32-byte key' })
+  }
+  const policy: DurabilityPolicy =
+    note.copies > 0 ? { kind: 'replica', copies: note.copies } : { kind: 'rs', k: note.k, m: note.m }
+  checkPolicy(policy)
+  if (note.sizeBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new InvalidInputError({ what: 'The object note', reason: 'its size is over 2^53' })
+  }
+  return {
+    root: idFromWire(note.manifestCid),
+    publisher: peerIdFromPublicKey(note.publisher),
+    policy,
+    sizeBytes: Number(note.sizeBytes),
+  }
+}
+
+/** @throws InvalidInputError when no community could follow it. */
+export function checkPolicy(policy: DurabilityPolicy): void {
+  const good =
+    policy.kind === 'replica'
+      ? Number.isInteger(policy.copies) && policy.copies >= 1 && policy.copies <= COPIES_MAX
+      : Number.isInteger(policy.k) &&
+        Number.isInteger(policy.m) &&
+        policy.k >= 1 &&
+        policy.m >= 1 &&
+        policy.k + policy.m <= SHARDS_MAX
+  if (good) return
+  throw new InvalidInputError({
+    what: 'The durability policy',
+    reason: `it must be 1 to ${COPIES_MAX} copies, or rs:k+m with k and m at least 1 and at most ${SHARDS_MAX} together`,
+  })
+}
+
+/** One bit per id, first id in the lowest bit of the first byte. */
+export function toBitmap(bits: readonly boolean[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.ceil(bits.length / 8))
+  for (const [index, bit] of bits.entries()) {
+    if (bit) bytes[index >> 3] = (bytes[index >> 3] ?? 0) | (1 << (index & 7))
+  }
+  return bytes
+}
+
+/** @throws InvalidInputError when the bitmap has another length than `count` needs. */
+export function fromBitmap(bytes: Uint8Array, count: number): boolean[] {
+  if (bytes.byteLength !== Math.ceil(count / 8)) {
+    throw new InvalidInputError({
+      what: 'A bitmap',
+      reason: `it has ${bytes.byteLength} bytes for ${count} ids`,
+    })
+  }
+  return Array.from({ length: count }, (_, index) => (((bytes[index >> 3] ?? 0) >> (index & 7)) & 1) === 1)
+}
+
+function decodeWith<Message>(
+  decode: (bytes: Uint8Array) => Message,
+  frame: Uint8Array,
+  what: string,
+): Message {
+  if (frame.byteLength > CONTROL_MESSAGE_BYTES_MAX) {
+    throw new InvalidInputError({ what, reason: `it is over ${CONTROL_MESSAGE_BYTES_MAX} bytes` })
+  }
+  try {
+    return decode(frame)
+  } catch {
+    throw new InvalidInputError({ what, reason: 'its bytes are not a message of the DDS protocol' })
+  }
+}

@@ -1,0 +1,264 @@
+import type { Clock } from '../core/clock.ts'
+import type { ContentId } from '../core/content-id.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
+import type { Random } from '../core/random.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { Network } from '../network/network.ts'
+import { askHave } from './dds-client.ts'
+import { HAVE_IDS_MAX } from './dds-protocol.ts'
+import type { AskedPeer } from './errors.ts'
+
+/** Sources one transfer knows at once; more are not taken in. */
+export const SOURCES_MAX = 256
+/** A peer that said no is asked again after this long, because it may fetch the chunk meanwhile. */
+const PROBE_AGAIN_MS = 5_000
+const PROBE_TIMEOUT_MS = 5_000
+/** First wait before a peer that failed is tried again; doubles, with jitter, up to the maximum. */
+const DOWN_MS_MIN = 250
+const DOWN_MS_MAX = 5_000
+
+/** One peer as a source of one transfer. */
+export interface Source {
+  readonly peer: PeerId
+  /** Somebody (the holdings index, the DHT, another peer) says that it has the content. */
+  knownHolder: boolean
+  /** It sent wrong bytes or refused us: not asked again in this transfer. */
+  excluded: 'corrupt' | 'refused' | undefined
+  /** It could not be reached at last; tried again at `retryAt`. */
+  down: boolean
+  /** `clock.monotonic()` before which it is left alone (busy, or down). */
+  retryAt: number
+  failures: number
+  inFlight: number
+  /** How many chunks may be asked of it at once now. */
+  limit: number
+  /** Moving average of milliseconds per chunk; undefined before the first. */
+  chunkMs: number | undefined
+  chunkMsBest: number | undefined
+  chunks: number
+  reason: string
+}
+
+interface SourceState extends Source {
+  /** Block of the catalogue → one flag per id. */
+  blocks: Map<number, { held: boolean[]; askedAt: number }>
+  /** What was learnt about single ids later. */
+  exceptions: Map<ContentId, boolean>
+  probing: boolean
+}
+
+export interface SourcePoolParts {
+  network: Network
+  clock: Clock
+  random: Random
+  /** Whether the index of kept keys says that this peer keeps this chunk. */
+  keeps: (peer: PeerId, id: ContentId) => boolean
+}
+
+/**
+ * The peers of one transfer and what each has of it: learnt by asking (a thousand ids at a time), from the
+ * index of kept keys, and from what they answered.
+ */
+export class SourcePool {
+  readonly #parts: SourcePoolParts
+  readonly #catalogue: readonly ContentId[]
+  readonly #placeOf = new Map<ContentId, number>()
+  readonly #sources = new Map<PeerId, SourceState>()
+  readonly #onChange: () => void
+  readonly #onHint: (peers: PeerId[]) => void
+  #signal: AbortSignal
+
+  /**
+   * @param catalogue every id the transfer may want, in order.
+   * @param listeners `onChange` when something new is known; `onHint` with peers that others named as holders.
+   */
+  constructor(
+    parts: SourcePoolParts,
+    catalogue: readonly ContentId[],
+    listeners: { onChange: () => void; onHint: (peers: PeerId[]) => void; signal: AbortSignal },
+  ) {
+    this.#parts = parts
+    this.#catalogue = catalogue
+    for (const [place, id] of catalogue.entries()) this.#placeOf.set(id, place)
+    this.#onChange = listeners.onChange
+    this.#onHint = listeners.onHint
+    this.#signal = listeners.signal
+  }
+
+  /** Takes a peer in; true when it is new. */
+  add(peer: PeerId, options: { knownHolder: boolean }): boolean {
+    const known = this.#sources.get(peer)
+    if (known !== undefined) {
+      known.knownHolder ||= options.knownHolder
+      return false
+    }
+    if (this.#sources.size >= SOURCES_MAX || peer === this.#parts.network.peerId) return false
+    this.#sources.set(peer, {
+      peer,
+      knownHolder: options.knownHolder,
+      excluded: undefined,
+      down: false,
+      retryAt: 0,
+      failures: 0,
+      inFlight: 0,
+      limit: 2,
+      chunkMs: undefined,
+      chunkMsBest: undefined,
+      chunks: 0,
+      reason: 'not-asked',
+      blocks: new Map(),
+      exceptions: new Map(),
+      probing: false,
+    })
+    return true
+  }
+
+  all(): Iterable<Source> {
+    return this.#sources.values()
+  }
+
+  /** A peer came back: it may be asked at once. */
+  revive(peer: PeerId): void {
+    const source = this.#sources.get(peer)
+    if (source === undefined) return
+    source.down = false
+    source.retryAt = 0
+    source.failures = 0
+    source.blocks.clear()
+    source.exceptions.clear()
+  }
+
+  /** What we know about `peer` having `id`. */
+  has(source: Source, id: ContentId): 'yes' | 'no' | 'unknown' {
+    const state = source as SourceState
+    const exception = state.exceptions.get(id)
+    if (exception !== undefined) return exception ? 'yes' : 'no'
+    const place = this.#placeOf.get(id)
+    if (place !== undefined) {
+      const held = state.blocks.get(Math.floor(place / HAVE_IDS_MAX))?.held[place % HAVE_IDS_MAX]
+      if (held !== undefined) return held ? 'yes' : 'no'
+    }
+    return this.#parts.keeps(source.peer, id) ? 'yes' : 'unknown'
+  }
+
+  /** A peer answered that it lacks a chunk. */
+  noteMissing(source: Source, id: ContentId): void {
+    const state = source as SourceState
+    state.exceptions.set(id, false)
+    state.reason = 'not-found'
+  }
+
+  /** A peer did not answer, or broke off; it is left alone for a growing, jittered while. */
+  noteFailure(source: Source, reason: string): void {
+    source.failures++
+    source.reason = reason
+    source.down = true
+    const waitMs = Math.min(DOWN_MS_MIN * 2 ** (source.failures - 1), DOWN_MS_MAX)
+    source.retryAt = this.#parts.clock.monotonic() + waitMs * (0.5 + this.#parts.random.fraction())
+  }
+
+  noteBusy(source: Source, retryAfterMs: number): void {
+    source.reason = 'busy'
+    const waitMs = Math.min(Math.max(retryAfterMs, 50), DOWN_MS_MAX)
+    source.retryAt = this.#parts.clock.monotonic() + waitMs * (1 + this.#parts.random.fraction() / 2)
+  }
+
+  /** Whether this peer may be asked for this id, now or soon; a peer that is down does not count. */
+  canServe(source: Source, id: ContentId): boolean {
+    return source.excluded === undefined && !source.down && this.has(source, id) !== 'no'
+  }
+
+  /** Asks every usable peer that is not known to have or lack one of `ids` what it has around there. */
+  probe(ids: readonly ContentId[]): void {
+    const now = this.#parts.clock.monotonic()
+    for (const source of this.#sources.values()) {
+      if (source.excluded !== undefined || source.probing || source.retryAt > now) continue
+      const block = this.#blockToAsk(source, ids, now)
+      if (block !== undefined) void this.#ask(source, block)
+    }
+  }
+
+  /** Whether somebody's answer is still awaited. */
+  get probing(): boolean {
+    for (const source of this.#sources.values()) if (source.probing) return true
+    return false
+  }
+
+  /** When the next peer that was left alone may be tried, on the monotonic scale. */
+  nextRetryAt(): number | undefined {
+    const now = this.#parts.clock.monotonic()
+    let next: number | undefined
+    for (const source of this.#sources.values()) {
+      if (source.excluded !== undefined || source.retryAt <= now) continue
+      next = Math.min(next ?? source.retryAt, source.retryAt)
+    }
+    return next
+  }
+
+  asked(): AskedPeer[] {
+    return [...this.#sources.values()].map(({ peer, reason }) => ({ peer, reason }))
+  }
+
+  #blockToAsk(source: SourceState, ids: readonly ContentId[], now: number): number | undefined {
+    for (const id of ids) {
+      const place = this.#placeOf.get(id)
+      if (place === undefined) continue
+      const block = Math.floor(place / HAVE_IDS_MAX)
+      const known = source.blocks.get(block)
+      if (source.down || known === undefined) return block
+      const saidNo = this.has(source, id) === 'no'
+      if (saidNo && now - known.askedAt > PROBE_AGAIN_MS) return block
+    }
+    return undefined
+  }
+
+  async #ask(source: SourceState, block: number): Promise<void> {
+    const ids = this.#catalogue.slice(block * HAVE_IDS_MAX, (block + 1) * HAVE_IDS_MAX)
+    source.probing = true
+    try {
+      const options = { signal: this.#signal, timeoutMs: PROBE_TIMEOUT_MS }
+      const answer = await askHave(this.#parts.network, source.peer, { ids }, options)
+      source.blocks.set(block, { held: answer.held, askedAt: this.#parts.clock.monotonic() })
+      for (const id of ids) source.exceptions.delete(id)
+      source.down = false
+      source.failures = 0
+      source.retryAt = 0
+      source.reason = answer.held.includes(true) ? 'has' : 'not-found'
+      if (answer.held.includes(true)) source.knownHolder = true
+      if (answer.knownHolders.length > 0) this.#onHint(answer.knownHolders)
+    } catch (error) {
+      this.#noteProbeError(source, error)
+    } finally {
+      source.probing = false
+      if (!this.#signal.aborted) this.#onChange()
+    }
+  }
+
+  #noteProbeError(source: SourceState, error: unknown): void {
+    if (isKizunaError(error, 'UNAUTHORISED_PEER')) {
+      // It says so only when it has what we ask for.
+      source.excluded = 'refused'
+      source.knownHolder = true
+      source.reason = 'refused'
+    } else if (isKizunaError(error) && (error.kind === 'denied' || error.kind === 'invalid')) {
+      // It serves nobody, or does not speak the protocol: no source at all.
+      source.excluded = 'refused'
+      source.reason = source.knownHolder ? 'refused' : 'does-not-serve'
+    } else if (isKizunaError(error) && error.kind === 'busy') {
+      this.noteBusy(source, 500)
+    } else {
+      this.noteFailure(source, reasonOf(error))
+    }
+  }
+}
+
+/** A short stable word for why a peer did not answer. */
+export function reasonOf(error: unknown): string {
+  if (!isKizunaError(error)) return 'error'
+  if (error.code === 'PEER_UNREACHABLE') return 'unreachable'
+  if (error.code === 'DEADLINE_EXCEEDED') return 'timeout'
+  if (error.code === 'CONNECTION_LOST') return 'connection-lost'
+  if (error.kind === 'denied') return 'refused'
+  if (error.kind === 'corrupt') return 'misbehaved'
+  return error.kind === 'busy' ? 'busy' : 'error'
+}
