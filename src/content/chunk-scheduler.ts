@@ -21,7 +21,7 @@ const ATTEMPTS_MAX = 2
 /** One request for a chunk ends by then however slowly it moves; what came is kept and the rest asked again. */
 const REQUEST_TIMEOUT_MS = 60_000
 
-export type PeerReport = 'good-chunk' | 'bad-chunk' | 'slow' | 'timeout' | 'refused'
+export type PeerReport = 'good-chunk' | 'bad-chunk' | 'slow' | 'timeout' | 'refused' | 'forged'
 
 export interface ChunkSchedulerParts {
   network: Network
@@ -305,8 +305,13 @@ export class ChunkScheduler {
       source.excluded = 'refused'
       source.knownHolder = true
       source.reason = 'refused'
-    } else if (code === 'RETRIEVE_INVALID_RANGE') wanted.prefix = undefined
-    else pool.noteMissing(source, wanted.id)
+    } else if (code === 'RETRIEVE_INVALID_RANGE' && wanted.prefix !== undefined) {
+      wanted.prefix = undefined
+    } else {
+      pool.noteMissing(source, wanted.id)
+      source.damaged ||= code === 'RETRIEVE_DAMAGED'
+      if (source.damaged) source.reason = 'damaged'
+    }
   }
 
   #noteError(source: Source, error: unknown, stalled: boolean): void {

@@ -376,7 +376,8 @@ export declare enum RetrieveChunkCode {
     RETRIEVE_NOT_FOUND = "RETRIEVE_NOT_FOUND",
     RETRIEVE_BUSY = "RETRIEVE_BUSY",
     RETRIEVE_UNAUTHORISED = "RETRIEVE_UNAUTHORISED",
-    RETRIEVE_INVALID_RANGE = "RETRIEVE_INVALID_RANGE"
+    RETRIEVE_INVALID_RANGE = "RETRIEVE_INVALID_RANGE",
+    RETRIEVE_DAMAGED = "RETRIEVE_DAMAGED"
 }
 export declare namespace RetrieveChunkCode {
     const codec: () => Codec<RetrieveChunkCode>;

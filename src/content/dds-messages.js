@@ -955,6 +955,7 @@ export var RetrieveChunkCode;
     RetrieveChunkCode["RETRIEVE_BUSY"] = "RETRIEVE_BUSY";
     RetrieveChunkCode["RETRIEVE_UNAUTHORISED"] = "RETRIEVE_UNAUTHORISED";
     RetrieveChunkCode["RETRIEVE_INVALID_RANGE"] = "RETRIEVE_INVALID_RANGE";
+    RetrieveChunkCode["RETRIEVE_DAMAGED"] = "RETRIEVE_DAMAGED";
 })(RetrieveChunkCode || (RetrieveChunkCode = {}));
 var __RetrieveChunkCodeValues;
 (function (__RetrieveChunkCodeValues) {
@@ -964,6 +965,7 @@ var __RetrieveChunkCodeValues;
     __RetrieveChunkCodeValues[__RetrieveChunkCodeValues["RETRIEVE_BUSY"] = 3] = "RETRIEVE_BUSY";
     __RetrieveChunkCodeValues[__RetrieveChunkCodeValues["RETRIEVE_UNAUTHORISED"] = 4] = "RETRIEVE_UNAUTHORISED";
     __RetrieveChunkCodeValues[__RetrieveChunkCodeValues["RETRIEVE_INVALID_RANGE"] = 5] = "RETRIEVE_INVALID_RANGE";
+    __RetrieveChunkCodeValues[__RetrieveChunkCodeValues["RETRIEVE_DAMAGED"] = 6] = "RETRIEVE_DAMAGED";
 })(__RetrieveChunkCodeValues || (__RetrieveChunkCodeValues = {}));
 (function (RetrieveChunkCode) {
     RetrieveChunkCode.codec = () => {

@@ -44,7 +44,7 @@ export function decodeFolderListing(bytes: Uint8Array): FolderEntry[] {
     throw new LimitExceededError({ what, limit: FOLDER_LISTING_BYTES_MAX, actual: bytes.byteLength })
   }
   const value = decodeCanonical(bytes, what)
-  const list = isMap(value) && value['v'] === VERSION ? value['entries'] : undefined
+  const list = isMap(value) && value.v === VERSION ? value.entries : undefined
   if (!Array.isArray(list) || list.length > FOLDER_ENTRIES_MAX) {
     throw new InvalidInputError({ what, reason: 'it has no list of entries' })
   }

@@ -36,6 +36,8 @@ export interface Source {
   chunkMs: number | undefined
   chunkMsBest: number | undefined
   chunks: number
+  /** It keeps a chunk that we want and found its own copy damaged. */
+  damaged: boolean
   reason: string
 }
 
@@ -105,6 +107,7 @@ export class SourcePool {
       chunkMs: undefined,
       chunkMsBest: undefined,
       chunks: 0,
+      damaged: false,
       reason: 'not-asked',
       blocks: new Map(),
       exceptions: new Map(),

@@ -1,0 +1,372 @@
+import type { Clock, Timer } from '../core/clock.ts'
+import { type ContentId, matchesContentId } from '../core/content-id.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { Network } from '../network/network.ts'
+import type { ChunkStore } from '../storage/chunk-store.ts'
+import { ChunkScheduler, type PeerReport } from './chunk-scheduler.ts'
+import type { Community } from './community.ts'
+import {
+  type AskedPeer,
+  ContentCorruptError,
+  ContentNotFoundError,
+  ContentRefusedError,
+  ContentUnreachableError,
+} from './errors.ts'
+import { findSources } from './find-sources.ts'
+import type { Holdings } from './holdings.ts'
+import { type Source, SourcePool } from './source-pool.ts'
+
+/** Between two searches for peers while a chunk is stuck. */
+const SEARCH_AGAIN_MS = 2_000
+/** Verified bytes on their way to the disk; beyond this, asking waits. */
+const UNSTORED_BYTES_MAX = 16 * 2 ** 20
+/** Peers named to us as holders that one transfer takes in. */
+const HINTS_MAX = 64
+
+/** A stripe of the object: the ids of its k + m shards and how to get the missing ones back from any k. */
+export interface Stripe {
+  k: number
+  ids: readonly ContentId[]
+  /** @param shards in the order of `ids`, at least k given. @returns all of them, with their true lengths. */
+  rebuild(shards: readonly (Uint8Array | undefined)[]): Uint8Array[]
+}
+
+export interface TransferParts {
+  network: Network
+  chunks: ChunkStore
+  community: Community
+  holdings: Holdings
+  clock: Clock
+  random: Random
+  log: Logger
+  metrics: Metrics
+  report: (peer: PeerId, what: PeerReport) => void
+  /** A chunk on our own disk was found damaged. */
+  onDamaged: (id: ContentId) => void
+}
+
+export interface TransferOptions {
+  /** The object asked for; for errors and the look-up in the DHT. */
+  root: ContentId
+  /** Every id the transfer may want, in order, parity included. */
+  catalogue: readonly ContentId[]
+  /** No bytes for this long while some are awaited ends the transfer. */
+  timeoutMs: number
+  peersMax: number
+  signal?: AbortSignal
+  /** Peers to ask first, such as those a manifest came from. */
+  hints?: readonly PeerId[]
+  /** The manifest was found, so somebody has the content: its chunks are at worst out of reach. */
+  foundBefore: boolean
+  stripeOf?: (id: ContentId) => Stripe | undefined
+  onRebuilt?: (id: ContentId) => void
+}
+
+/**
+ * One transfer: gives chunks of one object from this disk, from peers, or rebuilt from parity, and ends with
+ * exactly one reason when nothing more can be had. Peers may come and go meanwhile.
+ */
+export class ContentTransfer {
+  readonly #parts: TransferParts
+  readonly #options: TransferOptions
+  readonly #pool: SourcePool
+  readonly #scheduler: ChunkScheduler
+  readonly #ending = new AbortController()
+  readonly #stuck = new Set<ContentId>()
+  readonly #rebuilding = new Set<string>()
+  readonly #hinted = new Set<PeerId>()
+  #stops: (() => void)[] = []
+  #watch: Timer | undefined
+  #progressAt: number
+  #searching = false
+  #searchedAt: number | undefined
+  #unstoredBytes = 0
+  #damagedHere = false
+  #stored: (() => void)[] = []
+
+  constructor(parts: TransferParts, options: TransferOptions) {
+    this.#parts = parts
+    this.#options = options
+    const { clock, network, random, holdings, metrics } = parts
+    this.#progressAt = clock.monotonic()
+    const signal = this.#ending.signal
+    this.#pool = new SourcePool(
+      { network, clock, random, keeps: (peer, id) => holdings.keeps(peer, id) },
+      options.catalogue,
+      { signal, onChange: () => this.#poolChanged(), onHint: (peers) => this.#addHints(peers) },
+    )
+    this.#scheduler = new ChunkScheduler(
+      { network, clock, metrics, pool: this.#pool, report: parts.report },
+      {
+        signal,
+        peersMax: options.peersMax,
+        stallMs: Math.max(options.timeoutMs / 3, 500),
+        onStuck: (id) => this.#onStuck(id),
+        onProgress: () => this.#noteProgress(),
+        onVerified: (id, bytes) => this.#store(id, bytes),
+      },
+    )
+    options.signal?.addEventListener('abort', this.#abort, { once: true })
+    if (options.signal?.aborted === true) this.#abort()
+    for (const peer of options.hints ?? []) this.#pool.add(peer, { knownHolder: true })
+    this.#stops.push(network.onPeer(({ kind, peer }) => this.#peerChanged(kind, peer)))
+    this.#stops.push(parts.community.onChange(() => this.#addMembers()))
+    this.#addMembers()
+  }
+
+  /** Peers that sent chunks, best first; hints for a transfer that follows. */
+  get sources(): PeerId[] {
+    return [...this.#pool.all()]
+      .filter(({ knownHolder, excluded, down }) => knownHolder && excluded === undefined && !down)
+      .sort((a, b) => (a.chunkMs ?? Infinity) - (b.chunkMs ?? Infinity))
+      .map(({ peer }) => peer)
+  }
+
+  get activePeers(): number {
+    return this.#scheduler.activePeers
+  }
+
+  asked(): AskedPeer[] {
+    return this.#pool.asked()
+  }
+
+  /** How many chunks each peer has sent; for tests and `doctor`. */
+  served(): Map<PeerId, number> {
+    return new Map([...this.#pool.all()].map(({ peer, chunks }) => [peer, chunks]))
+  }
+
+  /**
+   * A chunk's verified bytes; those fetched are stored here as well.
+   * @throws the one error that ended the transfer.
+   */
+  async get(id: ContentId, options: { order: number; signal?: AbortSignal }): Promise<Uint8Array> {
+    this.#ending.signal.throwIfAborted()
+    const local = await this.readLocal(id)
+    if (local !== undefined) return local
+    this.#ending.signal.throwIfAborted()
+    while (this.#unstoredBytes > UNSTORED_BYTES_MAX) {
+      await new Promise<void>((resolve) => this.#stored.push(resolve))
+    }
+    this.#ending.signal.throwIfAborted()
+    if (this.#scheduler.waiting === 0) this.#noteProgress()
+    const promise = this.#scheduler.want(id, options)
+    this.#watchTime()
+    return promise
+  }
+
+  /** The chunk from our own disk; undefined when it is not there or damaged. */
+  async readLocal(id: ContentId): Promise<Uint8Array | undefined> {
+    const { chunks, onDamaged } = this.#parts
+    if (!(await chunks.has(id))) return undefined
+    try {
+      return await chunks.get(id)
+    } catch (error) {
+      if (isKizunaError(error, 'CHUNK_NOT_FOUND')) return undefined
+      if (!isKizunaError(error, 'CHUNK_CORRUPT')) throw error
+      this.#damagedHere = true
+      onDamaged(id)
+      return undefined
+    }
+  }
+
+  /** Waits until everything fetched is on the disk. */
+  async flush(): Promise<void> {
+    while (this.#unstoredBytes > 0) await new Promise<void>((resolve) => this.#stored.push(resolve))
+  }
+
+  /** Ends it; idempotent. Whoever still waits gets `reason`. */
+  close(reason: unknown = new DOMException('closed', 'AbortError')): void {
+    if (this.#ending.signal.aborted) return
+    this.#watch?.stop()
+    this.#options.signal?.removeEventListener('abort', this.#abort)
+    for (const stop of this.#stops.splice(0)) stop()
+    this.#ending.abort(reason)
+    for (const resolve of this.#stored.splice(0)) resolve()
+  }
+
+  readonly #abort = () => this.close(this.#options.signal?.reason)
+
+  #peerChanged(kind: 'connected' | 'disconnected', peer: PeerId): void {
+    if (kind !== 'connected') return
+    this.#pool.add(peer, { knownHolder: false })
+    this.#pool.revive(peer)
+    this.#scheduler.pump()
+  }
+
+  #addMembers(): void {
+    const { community, network, holdings } = this.#parts
+    for (const { peer, online } of community.members()) {
+      const knownHolder = this.#options.catalogue.some(
+        (id, place) => place < HINTS_MAX && holdings.keeps(peer, id),
+      )
+      if (knownHolder || online || network.isConnected(peer)) this.#pool.add(peer, { knownHolder })
+    }
+    for (const { peer } of network.connectedPeers()) this.#pool.add(peer, { knownHolder: false })
+    this.#scheduler.pump()
+  }
+
+  #addHints(peers: readonly PeerId[]): void {
+    for (const peer of peers) {
+      if (this.#hinted.size >= HINTS_MAX) return
+      this.#hinted.add(peer)
+      if (this.#pool.add(peer, { knownHolder: true })) this.#scheduler.pump()
+    }
+  }
+
+  #poolChanged(): void {
+    this.#scheduler.pump()
+    queueMicrotask(() => this.#judge())
+  }
+
+  #noteProgress(): void {
+    this.#progressAt = this.#parts.clock.monotonic()
+  }
+
+  #onStuck(id: ContentId): void {
+    this.#stuck.add(id)
+    const stripe = this.#options.stripeOf?.(id)
+    if (stripe !== undefined) void this.#rebuild(stripe)
+    void this.#search()
+    queueMicrotask(() => this.#judge())
+  }
+
+  /** Looks for more peers, in the index and on the DHT, while something is stuck. */
+  async #search(): Promise<void> {
+    const now = this.#parts.clock.monotonic()
+    if (this.#searching || (this.#searchedAt !== undefined && now - this.#searchedAt < SEARCH_AGAIN_MS))
+      return
+    this.#searching = true
+    try {
+      this.#addMembers()
+      const ids = [this.#options.root, ...this.#stuck]
+      const options = { signal: this.#ending.signal, timeoutMs: this.#options.timeoutMs }
+      for await (const peer of findSources(this.#parts, ids, options)) {
+        if (this.#pool.add(peer, { knownHolder: true })) this.#scheduler.pump()
+      }
+    } finally {
+      this.#searching = false
+      this.#searchedAt = this.#parts.clock.monotonic()
+      if (!this.#ending.signal.aborted) {
+        this.#scheduler.pump()
+        queueMicrotask(() => this.#judge())
+      }
+    }
+  }
+
+  /** Any k shards of the stripe, from disk or peers, give back what is missing. */
+  async #rebuild(stripe: Stripe): Promise<void> {
+    const name = stripe.ids[0] ?? ''
+    if (this.#rebuilding.has(name)) return
+    this.#rebuilding.add(name)
+    const enough = new AbortController()
+    const signal = AbortSignal.any([enough.signal, this.#ending.signal])
+    const shards: (Uint8Array | undefined)[] = stripe.ids.map(() => undefined)
+    let have = 0
+    try {
+      await new Promise<void>((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+        for (const [place, id] of stripe.ids.entries()) {
+          this.get(id, { order: 0, signal }).then(
+            (bytes) => {
+              if (have >= stripe.k || shards[place] !== undefined) return
+              shards[place] = bytes
+              have++
+              if (have === stripe.k) resolve()
+            },
+            () => {},
+          )
+        }
+      })
+      enough.abort()
+      const whole = stripe.rebuild(shards)
+      for (const [place, id] of stripe.ids.entries()) {
+        const bytes = whole[place]
+        if (shards[place] !== undefined || bytes === undefined || !matchesContentId(bytes, id)) continue
+        this.#parts.metrics.count('kizuna_chunks_rebuilt_total')
+        this.#options.onRebuilt?.(id)
+        this.#noteProgress()
+        if (this.#stuck.delete(id)) this.#store(id, bytes)
+        this.#scheduler.fulfil(id, bytes)
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#parts.log.warn('stripe not rebuilt', { root: this.#options.root, error })
+    } finally {
+      enough.abort()
+      this.#rebuilding.delete(name)
+    }
+  }
+
+  #store(id: ContentId, bytes: Uint8Array): void {
+    this.#stuck.delete(id)
+    this.#unstoredBytes += bytes.byteLength
+    this.#parts.chunks
+      .put(id, bytes)
+      // A full disk stops no reader: the bytes were verified and go on to whoever asked.
+      .catch((error) => this.#parts.log.debug('fetched chunk not stored', { id, error }))
+      .finally(() => {
+        this.#unstoredBytes -= bytes.byteLength
+        for (const resolve of this.#stored.splice(0)) resolve()
+      })
+  }
+
+  #watchTime(): void {
+    if (this.#watch !== undefined || this.#ending.signal.aborted) return
+    const waitMs = Math.min(SEARCH_AGAIN_MS, this.#options.timeoutMs / 4)
+    this.#watch = this.#parts.clock.after(waitMs, () => {
+      this.#watch = undefined
+      if (this.#scheduler.waiting === 0) return
+      if (this.#stuck.size > 0) void this.#search()
+      this.#scheduler.pump()
+      this.#judge()
+      this.#watchTime()
+    })
+  }
+
+  /** Ends the transfer when it is certain that nothing more will come, or when nothing came for too long. */
+  #judge(): void {
+    if (this.#ending.signal.aborted || this.#scheduler.waiting === 0) return
+    const quietMs = this.#parts.clock.monotonic() - this.#progressAt
+    if (quietMs >= this.#options.timeoutMs) {
+      this.close(this.#reason())
+      return
+    }
+    const settled =
+      this.#scheduler.allStuck && !this.#pool.probing && !this.#searching && this.#searchedAt !== undefined
+    if (!settled) return
+    const sources = [...this.#pool.all()]
+    // A holder that is only away may come back in time; one that said no, refused or lied will not.
+    const hopeful = sources.some(
+      ({ down, knownHolder, excluded }) => down && knownHolder && excluded === undefined,
+    )
+    if (!hopeful) this.close(this.#reason())
+  }
+
+  #reason(): Error {
+    const { root } = this.#options
+    const sources = [...this.#pool.all()]
+    const asked = this.asked()
+    const missingChunks = this.#scheduler.waiting
+    const some = (test: (source: Source) => boolean) => sources.some(test)
+    const lacks = (source: Source) => [...this.#stuck].every((id) => this.#pool.has(source, id) === 'no')
+    if (
+      some((source) => source.knownHolder && source.excluded === undefined && (source.down || !lacks(source)))
+    ) {
+      return new ContentUnreachableError({ id: root, asked, missingChunks })
+    }
+    if (some(({ excluded }) => excluded === 'corrupt')) {
+      return new ContentCorruptError({ id: root, reason: 'those who have it send wrong bytes', asked })
+    }
+    if (this.#damagedHere || some(({ damaged }) => damaged)) {
+      return new ContentCorruptError({ id: root, reason: 'every copy that can be reached is damaged', asked })
+    }
+    if (some(({ excluded, knownHolder }) => excluded === 'refused' && knownHolder)) {
+      return new ContentRefusedError({ id: root, asked })
+    }
+    if (this.#options.foundBefore) return new ContentUnreachableError({ id: root, asked, missingChunks })
+    return new ContentNotFoundError({ id: root, asked })
+  }
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '../core/clock.ts'
+import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { IndexDatabase } from '../storage/index-database.ts'
+import type { Pins } from '../storage/pins.ts'
+import type { DurabilityPolicy } from './content.ts'
+import type { ObjectFacts } from './dds-protocol.ts'
+import type { Holdings } from './holdings.ts'
+
+/** Why an object's chunks are kept here: we want it, or the space placed them with us. */
+export const KEEPERS = ['self', 'space'] as const
+export type Keeper = (typeof KEEPERS)[number]
+
+/** Objects the user let go of are not taken from the space again for this long. */
+const DECLINE_MS = 7 * 24 * 3_600_000
+
+const MIGRATIONS = [
+  `CREATE TABLE kept_object (
+     root BLOB PRIMARY KEY, publisher TEXT NOT NULL, copies INTEGER NOT NULL, k INTEGER NOT NULL,
+     m INTEGER NOT NULL, size_bytes INTEGER NOT NULL, added_at INTEGER NOT NULL
+   ) WITHOUT ROWID, STRICT;
+   CREATE TABLE declined_object (root BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT`,
+]
+
+interface Row {
+  root: Uint8Array
+  publisher: string
+  copies: number
+  k: number
+  m: number
+  size_bytes: number
+  added_at: number
+}
+
+/** An object of which something is kept here. */
+export interface KeptObject extends ObjectFacts {
+  /** `clock.now()` when it came. */
+  addedAt: number
+}
+
+/**
+ * What is kept here and why, durable: the facts of each object (policy, publisher), the pins on its chunks, and,
+ * in step with them, our set of kept keys. Whoever holds one chunk knows enough to repair the object.
+ */
+export class KeptObjects {
+  readonly #index: IndexDatabase
+  readonly #pins: Pins
+  readonly #holdings: Holdings
+  readonly #clock: Clock
+
+  constructor(parts: { index: IndexDatabase; pins: Pins; holdings: Holdings; clock: Clock }) {
+    this.#index = parts.index
+    this.#pins = parts.pins
+    this.#holdings = parts.holdings
+    this.#clock = parts.clock
+    this.#index.migrate('kept-objects', MIGRATIONS)
+  }
+
+  /** Loads our set of kept keys from the pins. */
+  load(): void {
+    this.#holdings.noteOwn(this.#pins.chunkIds())
+  }
+
+  /** Keeps these chunks, which are stored already, for an object; may be called again and adds. */
+  keep(
+    facts: ObjectFacts,
+    keeper: Keeper,
+    ids: readonly ContentId[],
+    options: { expiresAt?: number } = {},
+  ): void {
+    const { policy } = facts
+    this.#index.transaction(() => {
+      this.#index.run(
+        `INSERT INTO kept_object (root, publisher, copies, k, m, size_bytes, added_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO NOTHING`,
+        digestOf(facts.root),
+        facts.publisher,
+        policy.kind === 'replica' ? policy.copies : 0,
+        policy.kind === 'rs' ? policy.k : 0,
+        policy.kind === 'rs' ? policy.m : 0,
+        facts.sizeBytes,
+        this.#clock.now(),
+      )
+      if (keeper === 'self')
+        this.#index.run('DELETE FROM declined_object WHERE root = ?', digestOf(facts.root))
+      this.#pins.add({ root: facts.root, owner: keeper, ...options }, ids)
+    })
+    this.#holdings.noteOwn(ids)
+  }
+
+  /** Lets go of what a keeper keeps; the chunks themselves go with the garbage. False when there was nothing. */
+  release(root: ContentId, keeper: Keeper): boolean {
+    const ids = this.#pins.chunkIdsOf({ root, owner: keeper })
+    const removed = this.#index.transaction(() => {
+      const had = this.#pins.remove(root, keeper)
+      const left = KEEPERS.some((other) => this.#pins.chunkIdsOf({ root, owner: other }).length > 0)
+      if (!left) this.#index.run('DELETE FROM kept_object WHERE root = ?', digestOf(root))
+      return had
+    })
+    this.#holdings.forgetOwn(ids.filter((id) => !this.#pins.has(id)))
+    return removed
+  }
+
+  /** The user does not want it: for a while the space may not place it here either. */
+  decline(root: ContentId): void {
+    this.#index.run(
+      'INSERT OR REPLACE INTO declined_object (root, until) VALUES (?, ?)',
+      digestOf(root),
+      this.#clock.now() + DECLINE_MS,
+    )
+  }
+
+  isDeclined(root: ContentId): boolean {
+    const row = this.#index.get<{ until: number }>(
+      'SELECT until FROM declined_object WHERE root = ?',
+      digestOf(root),
+    )
+    return row !== undefined && row.until > this.#clock.now()
+  }
+
+  get(root: ContentId): KeptObject | undefined {
+    const row = this.#index.get<Row>('SELECT * FROM kept_object WHERE root = ?', digestOf(root))
+    return row === undefined ? undefined : fromRow(row)
+  }
+
+  /** Every object, oldest first. */
+  list(): KeptObject[] {
+    return this.#index.all<Row>('SELECT * FROM kept_object ORDER BY added_at, root').map(fromRow)
+  }
+
+  /** Whether we, rather than the space, keep it. */
+  isOurs(root: ContentId): boolean {
+    return this.#pins.chunkIdsOf({ root, owner: 'self' }).length > 0
+  }
+
+  isKept(id: ContentId): boolean {
+    return this.#pins.has(id)
+  }
+
+  /** Objects that keep this chunk here. */
+  rootsOf(id: ContentId): ContentId[] {
+    return this.#pins.rootsOf(id)
+  }
+}
+
+function fromRow(row: Row): KeptObject {
+  const policy: DurabilityPolicy =
+    row.copies > 0 ? { kind: 'replica', copies: row.copies } : { kind: 'rs', k: row.k, m: row.m }
+  return {
+    root: contentIdFromDigest(row.root),
+    publisher: row.publisher as PeerId,
+    policy,
+    sizeBytes: row.size_bytes,
+    addedAt: row.added_at,
+  }
+}

@@ -1,0 +1,154 @@
+import { type ContentId, digestOf } from '../core/content-id.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { DurabilityPolicy } from './content.ts'
+import { lossMargin, matchShards } from './match-shards.ts'
+import { type PlacementCandidate, placeChunks } from './place-chunks.ts'
+
+/** Chunks of an object that lie together with the same peers: small objects whole, large ones spread. */
+const CHUNKS_PER_GROUP = 64
+/** A manifest is worth more than any chunk: never fewer copies than this where there are so many members. */
+export const MANIFEST_COPIES_MIN = 3
+
+/** What a policy is about, as placement needs it. */
+export interface ObjectShape {
+  root: ContentId
+  /** The manifest's further pages, without the root. */
+  pageIds: readonly ContentId[]
+  dataIds: readonly ContentId[]
+  /** Per stripe the ids of its data and parity shards; empty without parity. */
+  stripes: readonly (readonly ContentId[])[]
+}
+
+/** Chunks that are placed by one key. */
+export interface PlacementGroup {
+  key: Uint8Array
+  kind: 'manifest' | 'replica' | 'stripe'
+  ids: readonly ContentId[]
+  /** Copies of every id (manifest, replica); for a stripe each shard has one. */
+  copies: number
+  /** Ids needed to read the group: all of them, or k of a stripe. */
+  needed: number
+}
+
+/** One chunk that must come to one peer. */
+export interface CopyWanted {
+  id: ContentId
+  peer: PeerId
+  group: PlacementGroup
+}
+
+/** The groups of an object: its manifest, then its chunks by 64, or stripe by stripe. */
+export function groupsOf(shape: ObjectShape, policy: DurabilityPolicy): PlacementGroup[] {
+  const copies = policy.kind === 'replica' ? policy.copies : MANIFEST_COPIES_MIN
+  const manifestIds = [shape.root, ...shape.pageIds]
+  const groups: PlacementGroup[] = [
+    {
+      key: keyOf(shape.root, 0),
+      kind: 'manifest',
+      ids: manifestIds,
+      copies: Math.max(copies, MANIFEST_COPIES_MIN),
+      needed: manifestIds.length,
+    },
+  ]
+  if (policy.kind === 'rs') {
+    for (const [index, stripe] of shape.stripes.entries()) {
+      const ids = [...new Set(stripe)]
+      const needed = Math.max(ids.length - policy.m, 1)
+      groups.push({ key: keyOf(shape.root, index), kind: 'stripe', ids, copies: 1, needed })
+    }
+    return groups
+  }
+  for (let start = 0; start < shape.dataIds.length; start += CHUNKS_PER_GROUP) {
+    const ids = [...new Set(shape.dataIds.slice(start, start + CHUNKS_PER_GROUP))]
+    const key = keyOf(shape.root, start / CHUNKS_PER_GROUP)
+    groups.push({ key, kind: 'replica', ids, copies: policy.copies, needed: ids.length })
+  }
+  return groups
+}
+
+/**
+ * What a group lacks: which chunk should come to which peer so that it has its copies on distinct peers and,
+ * where possible, distinct failure domains. Nothing when it is at its target or nobody is left to take more.
+ *
+ * @param holdersOf the peers whose copy of a chunk counts now.
+ * @param candidates peers that take chunks, holders among them or not.
+ */
+export function planCopies(
+  group: PlacementGroup,
+  holdersOf: (id: ContentId) => readonly PeerId[],
+  candidates: readonly PlacementCandidate[],
+): CopyWanted[] {
+  return group.kind === 'stripe'
+    ? planStripe(group, holdersOf, candidates)
+    : planReplicas(group, holdersOf, candidates)
+}
+
+/** How safe a group is: its copies or shards on distinct peers, and how many peers it can still lose. */
+export function strengthOf(
+  group: PlacementGroup,
+  holdersOf: (id: ContentId) => readonly PeerId[],
+): { confirmed: number; margin: number } {
+  const holders = group.ids.map(holdersOf)
+  if (group.kind === 'stripe') {
+    const confirmed = matchShards(holders).filter((peer) => peer !== undefined).length
+    return { confirmed, margin: lossMargin(holders, group.needed) }
+  }
+  const confirmed = Math.min(...holders.map((peers) => peers.length))
+  return { confirmed, margin: confirmed - 1 }
+}
+
+function planReplicas(
+  group: PlacementGroup,
+  holdersOf: (id: ContentId) => readonly PeerId[],
+  candidates: readonly PlacementCandidate[],
+): CopyWanted[] {
+  const wanted: CopyWanted[] = []
+  for (const id of group.ids) {
+    const holders = holdersOf(id)
+    if (holders.length >= group.copies) continue
+    const taken = holders.map((peer) => ({ peer, failureDomain: domainOf(peer, candidates) }))
+    const targets = placeChunks(group.key, candidates, group.copies - holders.length, taken)
+    for (const { peer } of targets) wanted.push({ id, peer, group })
+  }
+  return wanted
+}
+
+function planStripe(
+  group: PlacementGroup,
+  holdersOf: (id: ContentId) => readonly PeerId[],
+  candidates: readonly PlacementCandidate[],
+): CopyWanted[] {
+  const holders = group.ids.map(holdersOf)
+  const peers = new Set([...holders.flat(), ...candidates.map(({ peer }) => peer)])
+  if (peers.size === 0) return []
+  const shardsPerPeer = Math.ceil(group.ids.length / peers.size)
+  const matched = matchShards(holders, shardsPerPeer)
+  const load = new Map<PeerId, number>()
+  for (const peer of matched) if (peer !== undefined) load.set(peer, (load.get(peer) ?? 0) + 1)
+  const wanted: CopyWanted[] = []
+  for (const [place, id] of group.ids.entries()) {
+    if (matched[place] !== undefined) continue
+    const least = (limit: number) => candidates.filter(({ peer }) => (load.get(peer) ?? 0) < limit)
+    // Those with fewest shards first; a second shard goes to anybody only when everybody has one.
+    let open: PlacementCandidate[] = []
+    for (let limit = 1; limit <= shardsPerPeer && open.length === 0; limit++) open = least(limit)
+    const taken = [...load.keys()].map((peer) => ({ peer, failureDomain: domainOf(peer, candidates) }))
+    const others = taken.filter(({ peer }) => !open.some((candidate) => candidate.peer === peer))
+    const target = placeChunks(group.key, open, 1, others)[0]
+    if (target === undefined) continue
+    load.set(target.peer, (load.get(target.peer) ?? 0) + 1)
+    if (!holders[place]?.includes(target.peer)) wanted.push({ id, peer: target.peer, group })
+  }
+  return wanted
+}
+
+/** Peers that take nothing more are still in some domain; unknown ones stand for themselves. */
+function domainOf(peer: PeerId, candidates: readonly PlacementCandidate[]): string {
+  return candidates.find((candidate) => candidate.peer === peer)?.failureDomain ?? peer
+}
+
+function keyOf(root: ContentId, part: number): Uint8Array {
+  const number = Buffer.alloc(4)
+  number.writeUInt32BE(part)
+  return Buffer.concat([digestOf(root), number])
+}
