@@ -55,3 +55,35 @@ export class LimitExceededError extends KizunaError {
     })
   }
 }
+
+/** Thrown when too many already wait for the same thing. */
+export class QueueFullError extends KizunaError {
+  override name = 'QueueFullError'
+  constructor(facts: { queue: string; limit: number; retryAfterMs?: number }) {
+    super({
+      code: 'QUEUE_FULL',
+      kind: 'busy',
+      message: `The queue for ${facts.queue} is full (${facts.limit} wait).`,
+      hint: 'Try again a little later; raise the limit in the configuration if it happens often.',
+      details: {
+        limit: facts.limit,
+        ...(facts.retryAfterMs === undefined ? {} : { retryAfterMs: facts.retryAfterMs }),
+      },
+    })
+  }
+}
+
+/** Thrown instead of trying something that failed too often a moment ago. */
+export class CircuitOpenError extends KizunaError {
+  override name = 'CircuitOpenError'
+  constructor(facts: { what: string; retryAfterMs: number; cause?: unknown }) {
+    super({
+      code: 'CIRCUIT_OPEN',
+      kind: 'unavailable',
+      message: `${facts.what} failed repeatedly and is left alone for another ${facts.retryAfterMs} ms.`,
+      hint: 'It is tried again by itself after that time.',
+      details: { retryAfterMs: facts.retryAfterMs },
+      cause: facts.cause,
+    })
+  }
+}
