@@ -128,3 +128,47 @@ export class InvalidManifestError extends KizunaError {
     })
   }
 }
+
+/** Thrown when a store is used after it was closed. */
+export class StoreClosedError extends KizunaError {
+  override name = 'StoreClosedError'
+  constructor(facts: { store: string }) {
+    super({
+      code: 'STORE_CLOSED',
+      kind: 'unavailable',
+      message: `The ${facts.store} is closed.`,
+      hint: 'The node is stopping; start it again.',
+      details: facts,
+    })
+  }
+}
+
+/** Thrown when a source gave more or fewer bytes than was declared. */
+export class SizeMismatchError extends KizunaError {
+  override name = 'SizeMismatchError'
+  constructor(facts: { declaredBytes: number; readBytes: number }) {
+    super({
+      code: 'SIZE_MISMATCH',
+      kind: 'invalid',
+      message: `The content was declared with ${facts.declaredBytes} bytes, but ${facts.readBytes}${
+        facts.readBytes > facts.declaredBytes ? ' or more' : ''
+      } were read.`,
+      hint: 'It changed while it was read, or the declaration is wrong; try again.',
+      details: facts,
+    })
+  }
+}
+
+/** Thrown when shards agree with their own ids and yet not with each other: the publisher made them wrongly. */
+export class StripeInconsistentError extends KizunaError {
+  override name = 'StripeInconsistentError'
+  constructor(facts: { stripe: number; id: ContentId }) {
+    super({
+      code: 'STRIPE_INCONSISTENT',
+      kind: 'corrupt',
+      message: `Stripe ${facts.stripe} does not give back chunk ${facts.id}: its parity was made wrongly.`,
+      hint: 'Find a peer that has the chunk itself, or ask the publisher to share the content again.',
+      details: facts,
+    })
+  }
+}

@@ -107,6 +107,28 @@ test('files and databases of before a crash are dead after it', async () => {
   assert.equal(again.isOpen, false)
 })
 
+test('a session sees the disk until the crash, and never after it', async () => {
+  const disk = new MemoryDisk()
+  const session = disk.session()
+  await session.makeFolder('f')
+  await session.writeFile('f/a', bytesOf('x'))
+  await session.rename('f/a', 'f/b')
+  await session.syncFolder('f')
+  session.openDatabase('index.db').close()
+  const names: string[] = []
+  for await (const { name } of session.list('f')) names.push(name)
+  assert.deepEqual(names, ['b'])
+  assert.equal(await session.sizeOf('f/b'), 1)
+  assert.equal((await session.readFile('f/b', 9)).byteLength, 1)
+  assert.ok((await session.space()).freeBytes > 0)
+  const file = await session.open('f/b', 'update')
+  disk.crash(new SeededRandom(5))
+  const dead = (error: unknown) => isKizunaError(error, 'DISK_ERROR')
+  await assert.rejects(file.sync(), dead)
+  await assert.rejects(session.remove('f/b'), dead)
+  assert.throws(() => session.openDatabase('index.db'), dead)
+})
+
 test('a full disk writes what fits and says so', async () => {
   const disk = new MemoryDisk({ capacityBytes: 100 })
   const file = await disk.open('a', 'create')

@@ -138,6 +138,31 @@ export class MemoryDisk implements Disk {
     visit(this.#root)
   }
 
+  /**
+   * This disk as a process sees it that a crash ends: afterwards every call is refused, so that what still runs
+   * of the old process cannot touch the disk of the new one.
+   */
+  session(): Disk {
+    const life = this.#life
+    const alive = (path: string): Disk => {
+      if (life.over) throw new DiskError({ operation: 'open', path, systemCode: 'EIO' })
+      return this
+    }
+    return {
+      open: async (path, mode) => alive(path).open(path, mode),
+      readFile: async (path, sizeBytesMax) => alive(path).readFile(path, sizeBytesMax),
+      writeFile: async (path, bytes, options) => alive(path).writeFile(path, bytes, options),
+      rename: async (from, to) => alive(from).rename(from, to),
+      remove: async (path) => alive(path).remove(path),
+      makeFolder: async (path) => alive(path).makeFolder(path),
+      syncFolder: async (path) => alive(path).syncFolder(path),
+      list: (path) => alive(path).list(path),
+      sizeOf: async (path) => alive(path).sizeOf(path),
+      space: async () => alive('').space(),
+      openDatabase: (path) => alive(path).openDatabase(path),
+    }
+  }
+
   async open(path: string, mode: 'read' | 'update' | 'create' | 'append-or-create'): Promise<DiskFile> {
     this.#check('open', path)
     const { folder, name } = this.#locate(path)

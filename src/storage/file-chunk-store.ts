@@ -1,0 +1,290 @@
+import type { Clock } from '../core/clock.ts'
+import { type ContentId, digestOf, matchesContentId } from '../core/content-id.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import { checkChunk } from './chunk.ts'
+import { ChunkFiles } from './chunk-files.ts'
+import { ChunkPacks } from './chunk-packs.ts'
+import { sliceRange } from './chunk-range.ts'
+import type { ChunkRange, ChunkStore, ChunkStoreUsage } from './chunk-store.ts'
+import { type ChunkRow, ChunkTable } from './chunk-table.ts'
+import type { Disk } from './disk.ts'
+import { ChunkCorruptError, ChunkNotFoundError, StoreClosedError } from './errors.ts'
+import type { IndexDatabase } from './index-database.ts'
+import { PACKED_CHUNK_BYTES_MAX } from './pack-entry.ts'
+import { KeyedSerial, Slots } from './slots.ts'
+import { stopIfAborted } from './stop-if-aborted.ts'
+
+/** Files written at the same time; more wait, so that no burst of puts uses up the file handles. */
+const WRITES_MAX = 32
+/** Files read at the same time. */
+const READS_MAX = 64
+/** What a chunk takes besides its bytes: its name in a folder, its inode, its index row (bytes). */
+const CHUNK_OVERHEAD_BYTES = 512
+
+/** What the store needs. */
+export interface FileChunkStoreParts {
+  disk: Disk
+  index: IndexDatabase
+  clock: Clock
+  log: Logger
+  metrics: Metrics
+}
+
+/** Where, and who wants to know. */
+export interface FileChunkStoreOptions {
+  /** Folder on the disk; made when it does not exist. */
+  folder: string
+  /** Called when a held chunk turns out damaged or gone, so that it can be fetched again. */
+  onCorrupt?: (id: ContentId) => void
+  /** Length at which a pack is closed, in bytes. @default 32 MiB */
+  packBytesMax?: number
+}
+
+/**
+ * Chunks in files: long ones one file each, short ones in packs, all of them listed in the index.
+ * Opening reads no chunk. After an unclean end it compares names with the index once.
+ * @throws DiskError, DiskFullError
+ */
+export async function openFileChunkStore(
+  parts: FileChunkStoreParts,
+  options: FileChunkStoreOptions,
+): Promise<ChunkStore> {
+  const store = new FileChunkStore(parts, options)
+  await store.open()
+  return store
+}
+
+class FileChunkStore implements ChunkStore {
+  readonly #parts: FileChunkStoreParts
+  readonly #options: FileChunkStoreOptions
+  readonly #table: ChunkTable
+  readonly #files: ChunkFiles
+  readonly #packs: ChunkPacks
+  readonly #serial = new KeyedSerial()
+  readonly #writes = new Slots(WRITES_MAX)
+  readonly #reads = new Slots(READS_MAX)
+  readonly #running = new Set<Promise<unknown>>()
+  #usage = { chunks: 0, sizeBytes: 0, fileDiskBytes: 0 }
+  #compaction: Promise<void> | undefined
+  #closed = false
+
+  constructor(parts: FileChunkStoreParts, options: FileChunkStoreOptions) {
+    const { disk } = parts
+    const { folder, packBytesMax } = options
+    this.#parts = parts
+    this.#options = options
+    this.#table = new ChunkTable(parts.index)
+    this.#files = new ChunkFiles({ disk, table: this.#table }, { folder })
+    this.#packs = new ChunkPacks(
+      { disk, table: this.#table },
+      packBytesMax === undefined ? { folder } : { folder, packBytesMax },
+    )
+  }
+
+  async open(): Promise<void> {
+    const startedAt = this.#parts.clock.monotonic()
+    const wasClean = this.#table.wasClean()
+    this.#table.setClean(false)
+    await makeFolderDurably(this.#parts.disk, this.#options.folder)
+    await this.#files.open()
+    let adopted = await this.#packs.open()
+    if (!wasClean) {
+      const reconciled = await this.#files.reconcile()
+      adopted += reconciled.adopted
+      for (const id of reconciled.lost) this.#reportCorrupt(id, 'its file is gone')
+    }
+    const { chunks, sizeBytes, fileDiskBytes } = this.#table.totals()
+    this.#usage = { chunks, sizeBytes, fileDiskBytes }
+    const durationMs = Math.round(this.#parts.clock.monotonic() - startedAt)
+    this.#parts.log.info('chunk store opened', { chunks, sizeBytes, adopted, wasClean, durationMs })
+  }
+
+  put(id: ContentId, bytes: Uint8Array, options?: { signal?: AbortSignal }): Promise<'stored' | 'known'> {
+    return this.#track(async () => {
+      stopIfAborted(options?.signal, 'Storing a chunk')
+      checkChunk(id, bytes)
+      return this.#serial.run(id, () =>
+        this.#writes.run(async () => {
+          const digest = digestOf(id)
+          if (this.#table.find(digest) !== undefined) return 'known'
+          stopIfAborted(options?.signal, 'Storing a chunk')
+          if (bytes.byteLength <= PACKED_CHUNK_BYTES_MAX) await this.#packs.write(digest, bytes)
+          else await this.#files.write(id, digest, bytes)
+          this.#count(bytes.byteLength, 1, bytes.byteLength > PACKED_CHUNK_BYTES_MAX)
+          this.#parts.metrics.count('kizuna_chunks_stored_total')
+          return 'stored'
+        }),
+      )
+    })
+  }
+
+  get(id: ContentId, options?: ChunkRange & { signal?: AbortSignal }): Promise<Uint8Array> {
+    return this.#track(async () => {
+      const bytes = await this.#reads.run(() => {
+        stopIfAborted(options?.signal, 'Reading a chunk')
+        return this.#readVerified(id)
+      })
+      return sliceRange(bytes, options)
+    })
+  }
+
+  async has(id: ContentId): Promise<boolean> {
+    return (await this.sizeOf(id)) !== undefined
+  }
+
+  async sizeOf(id: ContentId): Promise<number | undefined> {
+    this.#check()
+    return this.#table.find(digestOf(id))?.size
+  }
+
+  delete(id: ContentId): Promise<boolean> {
+    return this.#track(() =>
+      this.#serial.run(id, async () => {
+        if (this.#table.find(digestOf(id)) === undefined) return false
+        return this.#remove(id, false)
+      }),
+    )
+  }
+
+  async *ids(): AsyncGenerator<ContentId> {
+    this.#check()
+    for (const page of this.#table.ids()) {
+      yield* page
+      this.#check()
+    }
+  }
+
+  async usage(): Promise<ChunkStoreUsage> {
+    this.#check()
+    const { chunks, sizeBytes, fileDiskBytes } = this.#usage
+    return {
+      chunks,
+      sizeBytes,
+      diskBytes: fileDiskBytes + this.#packs.diskBytes + chunks * CHUNK_OVERHEAD_BYTES,
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await Promise.allSettled([...this.#running])
+    await this.#compaction
+    await this.#packs.close()
+    this.#table.setClean(!this.#files.hasLeftovers)
+  }
+
+  async #readVerified(id: ContentId): Promise<Uint8Array> {
+    const digest = digestOf(id)
+    let row = this.#table.find(digest)
+    while (row !== undefined) {
+      const outcome = await this.#tryRead(id, row)
+      if (outcome.bytes !== undefined) return outcome.bytes
+      const now = this.#table.find(digest)
+      // Deleted or moved by a compaction while we read: not the disk's fault.
+      if (now !== undefined && now.pack === row.pack && now.offset === row.offset) {
+        await this.#condemn(id, row, outcome.reason)
+        throw new ChunkCorruptError({ id, reason: outcome.reason })
+      }
+      row = now
+    }
+    throw new ChunkNotFoundError({ id })
+  }
+
+  async #tryRead(
+    id: ContentId,
+    { pack, offset, size }: ChunkRow,
+  ): Promise<{ bytes: Uint8Array; reason?: never } | { bytes?: never; reason: string }> {
+    try {
+      const bytes =
+        pack === null || offset === null
+          ? await this.#files.read(id, size)
+          : await this.#packs.read(pack, offset, size)
+      return matchesContentId(bytes, id) ? { bytes } : { reason: 'its bytes do not match its id' }
+    } catch (error) {
+      if (isKizunaError(error, 'FILE_MISSING')) return { reason: 'its file is gone' }
+      if (isKizunaError(error, 'DISK_ERROR') && error.details.systemCode === 'EIO') {
+        return { reason: 'the disk cannot read it' }
+      }
+      throw error
+    }
+  }
+
+  /** From now on the chunk is not held, so that it can be fetched and stored again. */
+  async #condemn(id: ContentId, seen: ChunkRow, reason: string): Promise<void> {
+    const condemned = await this.#serial.run(id, async () => {
+      const row = this.#table.find(digestOf(id))
+      if (row === undefined || row.pack !== seen.pack || row.offset !== seen.offset) return false
+      return this.#remove(id, true)
+    })
+    if (condemned) this.#reportCorrupt(id, reason)
+  }
+
+  async #remove(id: ContentId, damaged: boolean): Promise<boolean> {
+    const row = await this.#files.remove(id, digestOf(id), damaged)
+    if (row === undefined) return false
+    this.#count(row.size, -1, row.pack === null)
+    if (row.pack !== null) {
+      this.#packs.noteRemoved(row.pack, row.size)
+      this.#compactIfNeeded()
+    }
+    return true
+  }
+
+  #reportCorrupt(id: ContentId, reason: string): void {
+    this.#parts.metrics.count('kizuna_chunks_corrupt_total')
+    this.#parts.log.warn('chunk corrupt', { id, reason })
+    this.#options.onCorrupt?.(id)
+  }
+
+  #compactIfNeeded(): void {
+    if (this.#compaction !== undefined || this.#closed || !this.#packs.needsCompaction) return
+    this.#compaction = this.#compact().finally(() => {
+      this.#compaction = undefined
+    })
+  }
+
+  async #compact(): Promise<void> {
+    try {
+      await this.#packs.compact(
+        () => this.#closed,
+        (id, size) => {
+          this.#count(size, -1, false)
+          this.#reportCorrupt(id, 'its bytes in a pack do not match its id')
+        },
+      )
+    } catch (error) {
+      // Nothing is lost: the old pack stays until everything in it stands elsewhere.
+      this.#parts.log.warn('pack compaction failed', { error })
+    }
+  }
+
+  #count(size: number, direction: 1 | -1, ownFile: boolean): void {
+    this.#usage.chunks += direction
+    this.#usage.sizeBytes += direction * size
+    if (ownFile) this.#usage.fileDiskBytes += direction * Math.ceil(size / 4096) * 4096
+  }
+
+  async #track<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#check()
+    const run = work()
+    this.#running.add(run)
+    try {
+      return await run
+    } finally {
+      this.#running.delete(run)
+    }
+  }
+
+  #check(): void {
+    if (this.#closed) throw new StoreClosedError({ store: 'chunk store' })
+  }
+}
+
+/** A folder whose own name, and those above it, survive a power cut. */
+async function makeFolderDurably(disk: Disk, folder: string): Promise<void> {
+  await disk.makeFolder(folder)
+  const parts = folder.split('/')
+  for (let depth = 0; depth < parts.length; depth++) await disk.syncFolder(parts.slice(0, depth).join('/'))
+}
