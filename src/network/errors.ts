@@ -86,3 +86,21 @@ export class RateLimitedError extends KizunaError {
     })
   }
 }
+
+/** Thrown when a peer has behaved so badly that it is neither asked nor answered for a while. */
+export class PeerSuspendedError extends KizunaError {
+  override name = 'PeerSuspendedError'
+  /** `retryAfterMs` is `Infinity` for a ban. */
+  constructor(facts: { peer: PeerId; by: PeerId; retryAfterMs: number }) {
+    const { peer, by, retryAfterMs } = facts
+    super({
+      code: 'PEER_SUSPENDED',
+      kind: 'denied',
+      message: `Peer ${by} has suspended ${peer}.`,
+      hint: Number.isFinite(retryAfterMs)
+        ? `It ends by itself in ${Math.ceil(retryAfterMs / 1000)} s; look at that machine's disk and memory if it repeats.`
+        : 'It sent forged data; there is nothing to wait for.',
+      details: { peer, by, ...(Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}) },
+    })
+  }
+}

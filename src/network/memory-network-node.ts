@@ -17,6 +17,7 @@ import { type FramePipe, MemoryConnection, MemoryStream, type Send } from './mem
 import {
   type Address,
   BROADCAST_BYTES_MAX,
+  CALL_TIMEOUT_MS_DEFAULT,
   type CallOptions,
   type ConnectedPeer,
   type MessageListener,
@@ -26,7 +27,6 @@ import {
   type RequestHandler,
 } from './network.ts'
 
-const TIMEOUT_MS_DEFAULT = 10_000
 /** A dial into a partition ends after this, as a TCP connect does that nobody answers. */
 const DIAL_TIMEOUT_MS = 5_000
 /** Requests that one node answers at once; more are told to come back. */
@@ -465,7 +465,7 @@ class Call {
   readonly #end: () => void
 
   constructor(clock: Clock, what: string, options: CallOptions) {
-    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
+    const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS_DEFAULT
     this.timeoutMs = timeoutMs
     const { signal } = options
     const cancel = () => this.#abort.abort(new AbortedError({ what, cause: signal?.reason }))

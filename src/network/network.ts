@@ -32,6 +32,9 @@ export interface CallOptions {
   timeoutMs?: number
 }
 
+/** The deadline of a call that names none. */
+export const CALL_TIMEOUT_MS_DEFAULT = 10_000
+
 /** What a handler knows about a request besides its frames. */
 export interface RequestContext {
   /** Proven by the secure channel. */

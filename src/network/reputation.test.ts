@@ -65,6 +65,16 @@ test('a suspended peer comes back by time, later when it did it again, and by go
   assert.equal(reputation.suspendedForMs(peer), 10 * 60_000)
 })
 
+test('what a peer does while it is suspended does not await it afterwards', async () => {
+  const { reputation, clock } = makeReputation()
+  while (!reputation.isSuspended(peer)) reputation.report(peer, 'spam')
+  for (let index = 0; index < 50; index++) reputation.report(peer, 'spam')
+  await clock.advance(reputation.suspendedForMs(peer))
+  reputation.report(peer, 'spam')
+  assert.equal(reputation.isSuspended(peer), false)
+  assert.ok(reputation.score(peer) > -50)
+})
+
 test('only provable forgery bans, and a ban does not end', async () => {
   const { reputation, clock } = makeReputation()
   reputation.report(peer, 'forged')

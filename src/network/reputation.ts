@@ -121,7 +121,8 @@ export class Reputation {
     metrics.count('kizuna_peer_deeds_total', { deed })
     const now = clock.monotonic()
     const entry = this.#current(peer) ?? newEntry(now)
-    const trust = TRUST_OF[deed] ?? 0
+    // Who is suspended pays already; what it does meanwhile must not await it at the door.
+    const trust = this.isSuspended(peer) ? Math.max(TRUST_OF[deed] ?? 0, 0) : (TRUST_OF[deed] ?? 0)
     // A bad deed spends all credit first: nobody earns the right to harm.
     entry.trust = within(trust < 0 ? Math.min(entry.trust, 0) + trust : entry.trust + trust)
     entry.strain = Math.min(Math.max(entry.strain + (STRAIN_OF[deed] ?? 0), 0), STRAIN_MAX)
@@ -131,7 +132,7 @@ export class Reputation {
     this.#forgetOldest()
     this.#unsaved.add(peer)
     if (deed === 'forged') this.#ban(peer, entry)
-    else if (entry.trust <= SUSPENDED_AT_OR_BELOW && !this.isSuspended(peer)) this.#suspend(peer, entry, deed)
+    else if (trust < 0 && entry.trust <= SUSPENDED_AT_OR_BELOW) this.#suspend(peer, entry, deed)
     else this.#saveTimer ??= clock.after(SAVE_AFTER_MS, () => this.save())
   }
 

@@ -1,0 +1,191 @@
+import type { Clock } from '../core/clock.ts'
+import { AbortedError, DeadlineError } from '../core/errors.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { Bandwidth } from './bandwidth.ts'
+import { PeerSuspendedError, RateLimitedError } from './errors.ts'
+import { CALL_TIMEOUT_MS_DEFAULT, type CallOptions, type Network, type RequestHandler } from './network.ts'
+import type { RateLimits } from './rate-limits.ts'
+import type { Reputation } from './reputation.ts'
+
+export interface NetworkGuards {
+  reputation: Reputation
+  limits: RateLimits
+  bandwidth: Bandwidth
+  clock: Clock
+  metrics: Metrics
+  log: Logger
+}
+
+type Pace = (sizeBytes: number) => Promise<void> | undefined
+
+/**
+ * A network with a door-keeper: suspended peers are neither answered nor asked, each peer asks only as often as
+ * it may, bytes keep to the bandwidth limits, and peers that flood us or let deadlines pass lose reputation.
+ */
+export function createGuardedNetwork(inner: Network, guards: NetworkGuards): Network {
+  const { reputation, limits, bandwidth, clock, metrics, log } = guards
+  const self = inner.peerId
+
+  reputation.onSuspended((peer) => {
+    inner.disconnect(peer).catch((error) => log.warn('suspended peer not disconnected', { peer, error }))
+  })
+
+  const refuse = (peer: PeerId, reason: 'suspended' | 'rate') => {
+    metrics.count('kizuna_network_refusals_total', { reason })
+    if (limits.isSpam(peer)) reputation.report(peer, 'spam')
+  }
+
+  /** Lets a peer in, or throws what it gets to hear. */
+  const admit = (peer: PeerId) => {
+    if (reputation.isSuspended(peer)) {
+      refuse(peer, 'suspended')
+      throw new PeerSuspendedError({ peer, by: self, retryAfterMs: reputation.suspendedForMs(peer) })
+    }
+    const retryAfterMs = limits.beginRequest(peer)
+    if (retryAfterMs === 0) return
+    refuse(peer, 'rate')
+    throw new RateLimitedError({ what: 'requests', retryAfterMs })
+  }
+
+  const guardHandler = (handler: RequestHandler): RequestHandler =>
+    async function* (request, context) {
+      const { from, signal } = context
+      const receive: Pace = (sizeBytes) => {
+        metrics.count('kizuna_network_bytes_total', { direction: 'in' }, sizeBytes)
+        const wait = limits.takeBytes(from, sizeBytes, signal)
+        if (wait === undefined) return bandwidth.download(from, sizeBytes, signal)
+        return wait.then(() => bandwidth.download(from, sizeBytes, signal))
+      }
+      const send: Pace = (sizeBytes) => {
+        metrics.count('kizuna_network_bytes_total', { direction: 'out' }, sizeBytes)
+        return bandwidth.upload(from, sizeBytes, signal)
+      }
+      admit(from)
+      try {
+        yield* paced(handler(paced(request, receive), context), send)
+      } finally {
+        limits.endRequest(from)
+      }
+    }
+
+  return {
+    peerId: self,
+    start: () => inner.start(),
+    stop: () => inner.stop(),
+    addresses: () => inner.addresses(),
+    connectedPeers: () => inner.connectedPeers(),
+    isConnected: (peer) => inner.isConnected(peer),
+    onPeer: (listener) => inner.onPeer(listener),
+    connect: (target, options) => inner.connect(target, options),
+    remember: (peer) => inner.remember(peer),
+    remembered: (limit) => inner.remembered(limit),
+    disconnect: (peer) => inner.disconnect(peer),
+    keepConnected: (peer) => inner.keepConnected(peer),
+    provide: (ids, options) => inner.provide(ids, options),
+    findProviders: (id, options) => inner.findProviders(id, options),
+    findPeer: (peer, options) => inner.findPeer(peer, options),
+    broadcast: (topic, bytes) => inner.broadcast(topic, bytes),
+    handle: (protocol, handler) => inner.handle(protocol, guardHandler(handler)),
+
+    async *request(peer, protocol, request, options = {}) {
+      if (reputation.isSuspended(peer)) {
+        throw new PeerSuspendedError({ peer, by: self, retryAfterMs: reputation.suspendedForMs(peer) })
+      }
+      const call = new PacedCall(clock, { what: `The request ${protocol} to ${peer}`, ...options })
+      const send: Pace = (sizeBytes) => {
+        metrics.count('kizuna_network_bytes_total', { direction: 'out' }, sizeBytes)
+        return call.ourTime(bandwidth.upload(peer, sizeBytes, call.signal))
+      }
+      const receive: Pace = (sizeBytes) => {
+        metrics.count('kizuna_network_bytes_total', { direction: 'in' }, sizeBytes)
+        return call.ourTime(bandwidth.download(peer, sizeBytes, call.signal))
+      }
+      try {
+        const answer = inner.request(peer, protocol, paced(request, send), options)
+        for await (const frame of paced(answer, receive)) {
+          call.peerWaits()
+          yield frame
+          call.peerIsAwaited()
+        }
+      } catch (error) {
+        if (error instanceof DeadlineError && call.isPeersFault) reputation.report(peer, 'timeout')
+        throw error
+      } finally {
+        call.end()
+      }
+    },
+
+    listen: (topic, listener) =>
+      inner.listen(topic, (bytes, from) => {
+        if (reputation.isSuspended(from)) refuse(from, 'suspended')
+        else if (limits.takeMessage(from)) listener(bytes, from)
+        else refuse(from, 'rate')
+      }),
+  }
+}
+
+/** Ends our own waiting at a call's deadline, and knows who used the time up. */
+class PacedCall {
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #control = new AbortController()
+  readonly #stop: () => void
+  /** Since when the peer alone has held up the call; undefined while we do, or the reader. */
+  #awaitedSince: number | undefined
+
+  constructor(clock: Clock, options: CallOptions & { what: string }) {
+    const { what, signal, timeoutMs = CALL_TIMEOUT_MS_DEFAULT } = options
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+    this.#awaitedSince = clock.monotonic()
+    const cancel = () => this.#control.abort(new AbortedError({ what, cause: signal?.reason }))
+    const timer = clock.after(timeoutMs, () => this.#control.abort(new DeadlineError({ what, timeoutMs })))
+    signal?.addEventListener('abort', cancel, { once: true })
+    this.#stop = () => {
+      timer.stop()
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#control.signal
+  }
+
+  /** A deadline that we used up ourselves is not the peer's fault. */
+  get isPeersFault(): boolean {
+    const since = this.#awaitedSince
+    return since !== undefined && this.#clock.monotonic() - since >= this.#timeoutMs / 2
+  }
+
+  peerIsAwaited(): void {
+    this.#awaitedSince = this.#clock.monotonic()
+  }
+
+  peerWaits(): void {
+    this.#awaitedSince = undefined
+  }
+
+  ourTime(wait: Promise<void> | undefined): Promise<void> | undefined {
+    if (wait === undefined) return undefined
+    this.peerWaits()
+    return wait.then(() => this.peerIsAwaited())
+  }
+
+  end(): void {
+    this.#stop()
+  }
+}
+
+/** The same frames, each when `pace` lets it pass. */
+async function* paced(
+  frames: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  pace: Pace,
+): AsyncGenerator<Uint8Array> {
+  for await (const frame of frames) {
+    const wait = pace(frame.byteLength)
+    if (wait !== undefined) await wait
+    yield frame
+  }
+}
