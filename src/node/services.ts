@@ -1,3 +1,4 @@
+import type { Community } from '../content/community.ts'
 import type { Content } from '../content/content.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/log.ts'
@@ -10,7 +11,9 @@ import type { RecordSets } from '../records/record-sets.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { Disk } from '../storage/disk.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
-import type { NodeConfig } from './config.ts'
+import type { NodeConfig } from './config-schema.ts'
+import type { Configuration } from './configuration.ts'
+import type { NodeState } from './node-state.ts'
 
 /** The parts of a running node, as commands see them. */
 export interface Services {
@@ -28,4 +31,9 @@ export interface Services {
   readonly records: RecordSets
   readonly membership: Membership
   readonly content: Content
+  /** The other members as this node sees them now. */
+  readonly community: Community
+  /** Reads and changes settings; `config` above is what the node started with. */
+  readonly configuration: Configuration
+  readonly state: NodeState
 }

@@ -1,0 +1,64 @@
+import { parseScheduleEntry } from './bandwidth-schedule.ts'
+import { bootstrapAddress } from './bootstrap-address.ts'
+import type { ConfigKey, NodeConfig } from './config-schema.ts'
+import type { ConfigFault } from './errors.ts'
+
+/** What no single key can show to be wrong. */
+export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, string>): ConfigFault[] {
+  const faults: ConfigFault[] = []
+  const refuse = (key: ConfigKey, reason: string) =>
+    faults.push({ key, source: origin.get(key) ?? 'default', reason })
+  const ports = (['port', 'wsPort', 'dhtPort'] as const).filter((key) => config[key] > 0)
+  for (const [index, key] of ports.entries()) {
+    const other = ports.slice(0, index).find((earlier) => config[earlier] === config[key])
+    if (other !== undefined) refuse(key, `is the same port as ${other}`)
+  }
+  if (config.apiPort > 0 && ports.some((key) => config[key] === config.apiPort)) {
+    refuse('apiPort', 'is the same port as one for peers')
+  }
+  if (!isLoopback(config.apiHost) && !config.apiPublic) {
+    refuse('apiHost', 'reaches beyond this machine, and apiPublic does not consent to that')
+  }
+  if (config.storageBytesMax > 0) {
+    for (const key of ['storageForOthersBytesMax', 'cacheBytesMax'] as const) {
+      if (origin.has(key) && config[key] > config.storageBytesMax) refuse(key, 'is more than storageBytesMax')
+    }
+  }
+  if (takesLittle(config)) {
+    if (origin.has('storageForOthersBytesMax') && config.storageForOthersBytesMax > 0) {
+      refuse('storageForOthersBytesMax', `must be 0 in the role ${config.role}`)
+    }
+    if (origin.has('relayServer') && config.relayServer) {
+      refuse('relayServer', `cannot be on in the role ${config.role}`)
+    }
+  }
+  if (origin.has('copies') && config.policy !== 'auto' && config.policy !== `replica:${config.copies}`) {
+    refuse('copies', `contradicts the policy ${config.policy}`)
+  }
+  const coded = /^rs:(\d+)\+(\d+)$/.exec(config.policy)
+  if (coded !== null && (Number(coded[1]) < 1 || Number(coded[2]) < 1)) {
+    refuse('policy', 'needs at least one data and one parity shard')
+  }
+  if (config.policy === 'replica:0') refuse('policy', 'needs at least one copy')
+  for (const entry of config.bootstrap) {
+    if (bootstrapAddress(entry) === undefined) {
+      refuse('bootstrap', `has “${entry}”, which is neither a multiaddress nor host:port`)
+    }
+  }
+  for (const entry of config.bandwidthSchedule) {
+    if (parseScheduleEntry(entry) === undefined) {
+      refuse('bandwidthSchedule', `has “${entry}”, which does not read like 22:00-06:00=UP/DOWN`)
+    }
+  }
+  return faults
+}
+
+/** Whether a role neither stores for others nor relays. */
+export function takesLittle(config: NodeConfig): boolean {
+  return config.role === 'light' || config.role === 'mobile'
+}
+
+/** Whether only programs on this machine can reach an address. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,193 @@
+import { z } from 'zod'
+import { LOG_LEVELS } from '../core/log.ts'
+import { value } from './config-values.ts'
+
+const GIB = 1024 ** 3
+const HOUR_MS = 3_600_000
+
+/**
+ * Every setting of a node: its meaning, its form and its default, in one place. Flags, environment variables,
+ * `config.json`, `kizuna config` and docs/using/configuration.md are derived from it.
+ */
+export const nodeConfigSchema = z.strictObject({
+  home: value
+    .text()
+    .min(1, 'must not be empty')
+    .describe('Data folder: identity, index, chunks, settings. Default `~/.kizuna`.'),
+  label: value
+    .text()
+    .max(64, 'must be at most 64 characters')
+    .regex(/^[^\p{Cc}]*$/u, 'must not contain control characters')
+    .default('')
+    .describe(
+      'Name of this node for people (the `node_id` of older programs); bound to its peer id by signature.',
+    ),
+  role: value
+    .choice('full', 'light', 'seed', 'mobile')
+    .default('full')
+    .describe(
+      '`full` stores and serves; `light` only downloads; `seed` is always on and relays; `mobile` stores nothing for others and never relays.',
+    ),
+  failureDomain: value
+    .text()
+    .max(64)
+    .default('')
+    .describe(
+      'What may fail together with this node (a home, a machine); copies go to different domains. Default: the machine.',
+    ),
+
+  host: value.text().default('0.0.0.0').describe('Address to listen on for peers.'),
+  port: value.count(0, 65_535).default(4001).describe('TCP port for peers; 0 takes any free one.'),
+  wsPort: value
+    .count(-1, 65_535)
+    .default(-1)
+    .describe('WebSocket port for peers; 0 takes any free one, -1 turns it off.'),
+  dhtPort: value
+    .count(-1, 65_535)
+    .default(-1)
+    .describe('An extra TCP port to listen on, for addresses given out as bootstrap; -1 turns it off.'),
+  announce: value
+    .list(32)
+    .default([])
+    .describe(
+      'Addresses to tell others instead of those found, as multiaddresses (a forwarded port, a domain name).',
+    ),
+  connectionsMax: value.count(1, 10_000).default(300).describe('Most connections to peers at once.'),
+  upnp: value.flag().default(true).describe('Ask the router to forward our port (UPnP).'),
+
+  bootstrap: value
+    .list(64)
+    .default([])
+    .describe('Peers to connect to at the start: multiaddresses or `host:port`.'),
+  bootstrapDns: value
+    .list(16)
+    .default([])
+    .describe('Domain names whose `_dnsaddr` TXT records list peers to connect to at the start.'),
+  mdns: value.flag().default(true).describe('Find peers on the local network.'),
+  dht: value.flag().default(true).describe('Find peers and content by the distributed hash table.'),
+  relayServer: value
+    .flag()
+    .default(true)
+    .describe('Carry traffic for peers behind routers, when this node can be reached itself.'),
+  relayClient: value.flag().default(true).describe('Be reachable through relays when nothing else works.'),
+  friends: value
+    .list(64)
+    .default([])
+    .describe('Peer ids (or addresses ending in one) to stay connected to without end.'),
+
+  spaceName: value
+    .text()
+    .max(64)
+    .default('')
+    .describe('Name of the space that a first start founds. Default: made from the label.'),
+  admission: value
+    .choice('open', 'invite')
+    .default('open')
+    .describe(
+      'How newcomers enter a space founded here: `open` to anyone who reaches a member, or by `invite` only.',
+    ),
+  autoJoin: value
+    .choice('bootstrap', 'never')
+    .default('bootstrap')
+    .describe(
+      'Whether a fresh node, alone and with nothing shared, enters the open space of its bootstrap peers.',
+    ),
+
+  copies: value.count(1, 64).default(3).describe('Copies of small content, this node’s included.'),
+  policy: value
+    .text()
+    .regex(/^(auto|replica:\d{1,2}|rs:\d{1,2}\+\d{1,2})$/, 'must be auto, replica:N or rs:K+M')
+    .default('auto')
+    .describe(
+      'How shared content is kept: `auto`, `replica:N` (whole copies) or `rs:K+M` (K data and M parity shards).',
+    ),
+  chunkProfile: value
+    .choice('auto', 'dds-256k', 'swarm-1m', 'cdc')
+    .default('auto')
+    .describe('How content is cut into chunks: 256 KiB, 1 MiB, or by content; `auto` goes by size.'),
+
+  storageFolder: value
+    .text()
+    .default('')
+    .describe(
+      'Where chunks are stored (the `storage_dir` of older programs). Default: `chunks` in the data folder.',
+    ),
+  downloadFolder: value
+    .text()
+    .default('')
+    .describe(
+      'Where `get` writes when no output is named and no folder is current. Default: `downloads` in the data folder.',
+    ),
+  storageBytesMax: value
+    .bytes()
+    .default(0)
+    .describe('Most bytes of chunks on this machine; 0 leaves only the disk as limit.'),
+  storageForOthersBytesMax: value
+    .bytes()
+    .default(20 * GIB)
+    .describe('Most bytes stored for other members; 0 stores nothing for them.'),
+  cacheBytesMax: value
+    .bytes()
+    .default(2 * GIB)
+    .describe('Most bytes of fetched chunks that are kept without being pinned.'),
+
+  downloadPeersMax: value
+    .count(1, 64)
+    .default(5)
+    .describe('Peers to download from at once (`max_concurrent` and `max_connections` of older programs).'),
+  downloadTimeoutMs: value
+    .duration(100, HOUR_MS)
+    .default(30_000)
+    .describe('A download without any progress for this long ends with the reason.'),
+  uploadBytesPerSecondMax: value
+    .bytes()
+    .default(0)
+    .describe('Bytes sent to peers per second; 0 is unlimited. Applies at once.'),
+  downloadBytesPerSecondMax: value
+    .bytes()
+    .default(0)
+    .describe('Bytes received from peers per second; 0 is unlimited. Applies at once.'),
+  bandwidthSchedule: value
+    .list(24)
+    .default([])
+    .describe(
+      'Other limits at times of day: `22:00-06:00=UP/DOWN` in bytes per second (0 unlimited). Applies at once.',
+    ),
+
+  gossipIntervalMs: value
+    .duration(100, HOUR_MS)
+    .default(30_000)
+    .describe('How often this node tells its state to the space.'),
+  repairGraceMs: value
+    .duration(0, 7 * 24 * HOUR_MS)
+    .default(15 * 60_000)
+    .describe('How long a peer may be away before what it held is copied again.'),
+
+  apiHost: value.text().default('127.0.0.1').describe('Address of the HTTP API.'),
+  apiPort: value.count(0, 65_535).default(4010).describe('Port of the HTTP API; 0 takes any free one.'),
+  apiPublic: value
+    .flag()
+    .default(false)
+    .describe(
+      'Consent to an `apiHost` that other machines reach. The token is then all that protects this node.',
+    ),
+
+  logLevel: value
+    .choice('silent', ...LOG_LEVELS)
+    .default('warn')
+    .describe('How much is logged, as JSON lines on standard error.'),
+})
+
+/** The whole configuration of a node, complete and frozen. */
+export type NodeConfig = Readonly<z.output<typeof nodeConfigSchema>>
+/** The name of a setting. */
+export type ConfigKey = keyof NodeConfig
+/** Every setting's name, in the order of the documentation. */
+export const CONFIG_KEYS = Object.keys(nodeConfigSchema.shape) as ConfigKey[]
+/** Settings that take effect while the node runs; the others at its next start. */
+export const RUNTIME_KEYS: readonly ConfigKey[] = [
+  'admission',
+  'uploadBytesPerSecondMax',
+  'downloadBytesPerSecondMax',
+  'bandwidthSchedule',
+]

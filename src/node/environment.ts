@@ -1,0 +1,26 @@
+import { homedir, hostname } from 'node:os'
+
+/** What the process was given from outside, read once; nothing else looks at `process.env`. */
+export interface Environment {
+  /** Variables that begin with `KIZUNA_`, by their whole name. */
+  readonly variables: Readonly<Record<string, string>>
+  /** The user's home folder. */
+  readonly userHome: string
+  readonly hostname: string
+  /** False when `NO_COLOR` asks for plain text (no-color.org). */
+  readonly colour: boolean
+}
+
+/** Reads the process's environment. */
+export function readEnvironment(): Environment {
+  const variables: Record<string, string> = {}
+  for (const [name, text] of Object.entries(process.env)) {
+    if (name.startsWith('KIZUNA_') && text !== undefined && text !== '') variables[name] = text
+  }
+  return {
+    variables,
+    userHome: homedir(),
+    hostname: hostname(),
+    colour: (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb',
+  }
+}
