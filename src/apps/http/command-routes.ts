@@ -1,0 +1,19 @@
+import type { FastifyInstance } from 'fastify'
+import { answerCommand } from './answer-command.ts'
+import type { HttpParts } from './http-parts.ts'
+import { commandOperation } from './route-operations.ts'
+
+/** `POST /v1/commands/<name>`: every command, its input as JSON body. */
+export function addCommandRoutes(app: FastifyInstance, parts: HttpParts): void {
+  for (const command of parts.commands) {
+    app.route({
+      method: 'POST',
+      url: `/v1/commands/${command.name}`,
+      config: { operation: commandOperation(command) },
+      handler: (request, reply) =>
+        answerCommand(parts, request, reply, (context) =>
+          parts.runCommand(command, request.body ?? {}, context),
+        ),
+    })
+  }
+}

@@ -1,0 +1,175 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { RetrievedContent } from '../../content/content.ts'
+import { type ContentId, parseContentId } from '../../core/content-id.ts'
+import { InvalidInputError } from '../../core/errors.ts'
+import { isKizunaError } from '../../core/kizuna-error.ts'
+import { type ByteRange, contentRange, matchesEntityTag, parseByteRange } from './byte-range.ts'
+import { contentHeaders } from './content-headers.ts'
+import { PathNotFoundError, TooManyStreamsError } from './errors.ts'
+import type { HttpParts } from './http-parts.ts'
+import { requestSignal } from './request-signal.ts'
+import { contentOperation } from './route-operations.ts'
+import { sendBytes } from './send-bytes.ts'
+
+/** Downloads at once; each holds some chunks in memory. */
+const DOWNLOADS_MAX = 32
+const KEY_BYTES = 32
+const PATH_LENGTH_MAX = 4096
+
+interface ContentQuery {
+  path?: string
+  name?: string
+  download?: string
+}
+
+/** `GET` and `HEAD /v1/content/:id`: the bytes of a content, with ranges. */
+export function addContentRoutes(app: FastifyInstance, parts: HttpParts): void {
+  let downloads = 0
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/v1/content/:id',
+    config: { operation: contentOperation },
+    handler: async (request, reply) => {
+      if (downloads >= DOWNLOADS_MAX)
+        throw new TooManyStreamsError({ what: 'downloads', limit: DOWNLOADS_MAX })
+      downloads++
+      try {
+        return await answerContent(parts, request, reply)
+      } finally {
+        downloads--
+      }
+    },
+  })
+}
+
+async function answerContent(
+  parts: HttpParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { content } = parts.services
+  const query = readQuery(request.query)
+  const signal = requestSignal(reply, parts.stopping)
+  const key = readKey(request.headers['x-kizuna-key'])
+  const options = { signal, ...(key === undefined ? {} : { key }) }
+  const rootId = parseContentId((request.params as { id: string }).id)
+
+  const id = query.path === undefined ? rootId : await fileInFolder(parts, rootId, query.path, options)
+  const tag = `"${id}"`
+  // The id names these very bytes, so whoever has them needs no second look at them.
+  if (matchesEntityTag(request.headers['if-none-match'], tag))
+    return reply.code(304).header('etag', tag).send()
+
+  const whole = await content.retrieve(id, options)
+  if (whole.kind === 'folder') return answerFolder(parts, reply, id, options)
+  const name = query.name ?? query.path?.split('/').at(-1) ?? id
+  const ranged = request.method === 'GET' && rangeApplies(request.headers['if-range'], tag)
+  const range = ranged ? parseByteRange(request.headers.range, whole.sizeBytes) : undefined
+  const headers: Record<string, string | number> = {
+    ...contentHeaders({ name, download: query.download !== undefined }),
+    etag: tag,
+    'accept-ranges': 'bytes',
+    'cache-control': 'private, max-age=31536000, immutable',
+    'content-length': range?.length ?? whole.sizeBytes,
+  }
+  if (range !== undefined) headers['content-range'] = contentRange(range, whole.sizeBytes)
+  const status = range === undefined ? 200 : 206
+  if (request.method === 'HEAD') return reply.code(status).headers(headers).send()
+  const found = range === undefined ? whole : await content.retrieve(id, { ...options, range })
+  await stream(parts, reply, { found, headers, status, range, signal })
+  return reply
+}
+
+/** The first piece is awaited before the head goes out, so that failing at once is still a proper status. */
+async function stream(
+  parts: HttpParts,
+  reply: FastifyReply,
+  answer: {
+    found: RetrievedContent
+    headers: Record<string, string | number>
+    status: number
+    range: ByteRange | undefined
+    signal: AbortSignal
+  },
+): Promise<void> {
+  const lengthBytes = answer.range?.length ?? answer.found.sizeBytes
+  const pieces = answer.found.bytes[Symbol.asyncIterator]()
+  const first = await pieces.next()
+  reply.hijack()
+  reply.raw.writeHead(answer.status, answer.headers)
+  try {
+    await sendBytes(reply.raw, pieces, first, {
+      clock: parts.services.clock,
+      signal: answer.signal,
+      lengthBytes,
+    })
+  } catch (error) {
+    // The head is out: only the broken connection can tell the reader.
+    const code = isKizunaError(error) ? error.code : 'INTERNAL'
+    if (code === 'ABORTED') parts.log.debug('download ended early', { id: answer.found.id })
+    else parts.log.warn('download broken off', { id: answer.found.id, code, error })
+  }
+}
+
+async function answerFolder(
+  parts: HttpParts,
+  reply: FastifyReply,
+  id: ContentId,
+  options: { signal: AbortSignal; key?: Uint8Array },
+): Promise<FastifyReply> {
+  const entries = await parts.services.content.listFolder(id, options)
+  return reply
+    .headers({
+      etag: `"${id}"`,
+      'x-content-type-options': 'nosniff',
+      'content-type': 'application/json; charset=utf-8',
+    })
+    .send(JSON.stringify({ id, kind: 'folder', entries }))
+}
+
+async function fileInFolder(
+  parts: HttpParts,
+  folder: ContentId,
+  path: string,
+  options: { signal: AbortSignal; key?: Uint8Array },
+): Promise<ContentId> {
+  // Compared letter by letter with the listing: nothing is ever resolved on a file system.
+  const entry = (await parts.services.content.listFolder(folder, options)).find((one) => one.path === path)
+  if (entry === undefined) throw new PathNotFoundError()
+  return entry.id
+}
+
+/** `If-Range` with another tag, or with a date (contents have none), means: the whole. */
+function rangeApplies(ifRange: string | string[] | undefined, tag: string): boolean {
+  return ifRange === undefined || String(ifRange).trim() === tag
+}
+
+function readQuery(raw: unknown): ContentQuery {
+  const query = raw as Record<string, unknown>
+  const text = (name: string): string | undefined => {
+    const value = query[name]
+    if (value === undefined) return undefined
+    if (typeof value !== 'string' || value.length > PATH_LENGTH_MAX) {
+      throw new InvalidInputError({ what: `The query’s “${name}”`, reason: 'it is given twice or too long' })
+    }
+    return value
+  }
+  const [path, name, download] = [text('path'), text('name'), text('download')]
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(name === undefined ? {} : { name }),
+    ...(download === undefined ? {} : { download }),
+  }
+}
+
+function readKey(header: string | string[] | undefined): Uint8Array | undefined {
+  if (header === undefined) return undefined
+  const text = String(header)
+  const key = /^[A-Za-z0-9_-]{43}$/.test(text) ? Buffer.from(text, 'base64url') : undefined
+  if (key?.byteLength === KEY_BYTES) return key
+  throw new InvalidInputError({
+    what: 'The X-Kizuna-Key header',
+    reason: 'it is not 32 bytes in base64url',
+    hint: 'Copy the part after # of the share link.',
+  })
+}
