@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import { defineCommand } from './command.ts'
+import { decodeShareLink } from './share-link.ts'
+
+interface Finding {
+  step: string
+  outcome: 'ok' | 'failed' | 'skipped'
+  finding: string
+}
+
+/** Which step fails. */
+export const doctor = defineCommand({
+  name: 'doctor',
+  summary: 'Find out why something cannot be had, or whether the node is well',
+  description:
+    'With an id it walks the way of a `get` and names the step that fails: who is said to have it, who can be reached, who refuses, what is damaged. Without one it looks at the node itself.\n\nExample: kizuna doctor bafk…',
+  permission: 'member',
+  cost: 'heavy',
+  input: z.strictObject({
+    id: z.string().max(512).optional().describe('Id or link of what you cannot get'),
+    chunks: z.boolean().default(false).describe('Also list which peers have which chunk'),
+  }),
+  positional: ['id'],
+  timeoutMs: 60_000,
+  async run(services, { id: text, chunks }, { signal }) {
+    if (text === undefined) {
+      const steps = await examineNode(services)
+      return { healthy: steps.every(({ outcome }) => outcome !== 'failed'), steps }
+    }
+    const { id, key } = decodeShareLink(text)
+    const diagnosis = await services.content.diagnose(id, { signal, ...(key === undefined ? {} : { key }) })
+    return {
+      id,
+      readable: diagnosis.readable,
+      steps: diagnosis.steps as Finding[],
+      ...(chunks ? { chunkMap: diagnosis.chunkMap } : {}),
+    }
+  },
+})
+
+async function examineNode(services: Parameters<typeof doctor.run>[0]): Promise<Finding[]> {
+  const { network, membership, disk, state, config } = services
+  const space = membership.space()
+  const addresses = network.addresses()
+  const others = membership.members().length - 1
+  const connected = network.connectedPeers()
+  const relayed = connected.filter(({ path }) => path === 'relayed').length
+  const { freeBytes } = await disk.space()
+  const degraded = await state.degraded()
+  return [
+    {
+      step: 'addresses',
+      outcome: addresses.length > 0 ? 'ok' : 'failed',
+      finding:
+        addresses.length > 0
+          ? `Others can dial ${addresses.length} addresses of this node.`
+          : 'This node has no address that others could dial.',
+    },
+    {
+      step: 'peers',
+      outcome: connected.length > 0 ? 'ok' : others > 0 ? 'failed' : 'skipped',
+      finding:
+        connected.length > 0
+          ? `Connected to ${connected.length} peers, ${relayed} of them through a relay.`
+          : others > 0
+            ? `None of the ${others} other members can be reached now.`
+            : 'You are alone in your space; `kizuna invite` makes a link for another machine.',
+    },
+    {
+      step: 'space',
+      outcome: 'ok',
+      finding:
+        space.admission === 'open'
+          ? 'The space is open: whoever reaches a member can join and read. `kizuna config set admission invite` closes it.'
+          : 'The space is closed: newcomers need an invite.',
+    },
+    {
+      step: 'disk',
+      outcome: freeBytes > 0 ? 'ok' : 'failed',
+      finding: `${freeBytes} bytes are free under ${config.home}.`,
+    },
+    {
+      step: 'state',
+      outcome: degraded.length === 0 ? 'ok' : 'failed',
+      finding: degraded.length === 0 ? 'Nothing is degraded.' : `Needs a look: ${degraded.join(', ')}.`,
+    },
+  ]
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { defineCommand } from './command.ts'
+
+/** How the node is. */
+export const status = defineCommand({
+  name: 'status',
+  summary: 'Show how this node and its space are',
+  description:
+    'Identity, space and members, addresses, what is stored under which quota, queues, traffic, and anything that needs a look.\n\nExample: kizuna status --json',
+  permission: 'member',
+  cost: 'light',
+  input: z.strictObject({}),
+  positional: [],
+  timeoutMs: 10_000,
+  async run(services) {
+    const { config, clock, network, membership, community, content, state } = services
+    const space = membership.space()
+    const members = community.members()
+    const heldCounts = members.flatMap(({ holdings }) => (holdings === undefined ? [] : [holdings.count]))
+    const own = content.holdings().count
+    const counts = [own, ...heldCounts]
+    const [usage, receivedBytes, sentBytes, degraded] = await Promise.all([
+      state.usage(),
+      state.receivedBytes(),
+      state.sentBytes(),
+      state.degraded(),
+    ])
+    return {
+      peerId: network.peerId,
+      label: config.label,
+      role: config.role,
+      version: state.version,
+      uptimeMs: clock.now() - state.startedAt,
+      space: { id: space.id, name: space.name, admission: space.admission, founder: space.founder },
+      members: membership.members().length,
+      membersOnline: members.filter(({ online }) => online).length + 1,
+      connectedPeers: network.connectedPeers().length,
+      addresses: network.addresses(),
+      stored: usage,
+      storedForOthersBytes: state.storedForOthersBytes(),
+      quota: {
+        storageBytesMax: config.storageBytesMax,
+        storageForOthersBytesMax: config.storageForOthersBytesMax,
+        cacheBytesMax: config.cacheBytesMax,
+      },
+      keptObjects: content.keptObjects().length,
+      averageChunksPerPeer: Math.round(counts.reduce((sum, count) => sum + count, 0) / counts.length),
+      queues: content.queues(),
+      receivedBytes,
+      sentBytes,
+      cleanStart: state.cleanStart,
+      degraded,
+    }
+  },
+})
