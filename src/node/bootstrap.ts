@@ -1,0 +1,96 @@
+import type { Clock } from '../core/clock.ts'
+import { toKizunaError } from '../core/kizuna-error.ts'
+import type { Logger } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { Address, Network } from '../network/network.ts'
+import type { Membership } from '../records/membership.ts'
+
+const CONNECT_TIMEOUT_MS = 10_000
+const JOIN_TIMEOUT_MS = 20_000
+/** Waits between attempts double between these. */
+const DELAY_MS = 500
+const DELAY_MS_MAX = 60_000
+/** A reached peer is looked at this often, in case its space opens or ours was not ready. */
+const CHECK_MS = 5 * 60_000
+
+/** What bootstrapping works with. */
+export interface BootstrapParts {
+  network: Network
+  membership: Membership
+  clock: Clock
+  random: Random
+  log: Logger
+}
+
+/** Whom to reach, and whether to enter their space. */
+export interface BootstrapOptions {
+  addresses: readonly Address[]
+  /** Whether this node is alone and has shared nothing, so that it may go over to another space by itself. */
+  mayJoin: () => boolean
+}
+
+/**
+ * Reaches the configured peers, each by itself and without end, and enters the open space of the first that
+ * has one. Works in the background; a node is ready without it.
+ */
+export class Bootstrap {
+  readonly #parts: BootstrapParts
+  readonly #options: BootstrapOptions
+  readonly #stopping = new AbortController()
+  #loops: Promise<void>[] = []
+  /** Only one peer at a time is asked to let us in. */
+  #joining: Promise<void> = Promise.resolve()
+
+  constructor(parts: BootstrapParts, options: BootstrapOptions) {
+    this.#parts = parts
+    this.#options = options
+  }
+
+  start(): void {
+    this.#loops = this.#options.addresses.map((address) => this.#follow(address))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await Promise.allSettled(this.#loops)
+  }
+
+  async #follow(address: Address): Promise<void> {
+    const { clock, random, log } = this.#parts
+    const { signal } = this.#stopping
+    let delayMs = DELAY_MS
+    while (!signal.aborted) {
+      const reached = await this.#reach(address)
+      if (reached) delayMs = CHECK_MS
+      else delayMs = Math.min(delayMs * 2, DELAY_MS_MAX)
+      const waitMs = delayMs / 2 + (random.fraction() * delayMs) / 2
+      await clock.sleep(waitMs, signal).catch(() => log.debug('bootstrap ends'))
+    }
+  }
+
+  async #reach(address: Address): Promise<boolean> {
+    const { network, log } = this.#parts
+    const { signal } = this.#stopping
+    try {
+      const peer = await network.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS, signal })
+      await network.keepConnected({ peer, addresses: [address] })
+      this.#joining = this.#joining.then(() => this.#join(peer))
+      await this.#joining
+      return true
+    } catch (error) {
+      if (!signal.aborted)
+        log.info('bootstrap peer not reached', { address, code: toKizunaError(error).code })
+      return false
+    }
+  }
+
+  async #join(peer: PeerId): Promise<void> {
+    const { membership, clock, log } = this.#parts
+    if (!this.#options.mayJoin() || membership.isMember(peer)) return
+    const signal = clock.deadline(JOIN_TIMEOUT_MS, this.#stopping.signal)
+    const space = await membership.joinOpenSpaceOf(peer, { signal })
+    if (space === undefined) log.info('bootstrap peer lets nobody in without an invite', { peer })
+    else log.info('space joined', { space: space.id, by: peer })
+  }
+}
