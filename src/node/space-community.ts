@@ -7,7 +7,7 @@ import type { Network } from '../network/network.ts'
 import type { Membership } from '../records/membership.ts'
 import type { SignedRecord } from '../records/record.ts'
 import type { RecordSets } from '../records/record-sets.ts'
-import { type MemberStatus, readStatus, STATUS_KIND } from './status-record.ts'
+import { readStatus, STATUS_KIND, type StatusRecord } from '../records/status-record.ts'
 import type { UptimeLedger } from './uptime-ledger.ts'
 
 /** A member that is not connected counts as online for this many status intervals after its last word. */
@@ -29,7 +29,7 @@ export class SpaceCommunity implements Community {
   readonly #parts: SpaceCommunityParts
   readonly #options: { intervalMs: number }
   /** What each member last said, and when it reached us on our own clock: theirs may be wrong. */
-  readonly #statuses = new Map<PeerId, { status: MemberStatus; heardAt: number; recordId: string }>()
+  readonly #statuses = new Map<PeerId, { status: StatusRecord; heardAt: number; recordId: string }>()
   readonly #listeners = new Set<() => void>()
   readonly #stops: (() => void)[] = []
   #timer: Timer | undefined
@@ -96,7 +96,7 @@ export class SpaceCommunity implements Community {
   }
 
   /** What a member said about itself last. */
-  statusOf(peer: PeerId): MemberStatus | undefined {
+  statusOf(peer: PeerId): StatusRecord | undefined {
     return this.#statuses.get(peer)?.status
   }
 
@@ -110,7 +110,7 @@ export class SpaceCommunity implements Community {
   #hear(record: SignedRecord): void {
     const { clock, network, uptime, log } = this.#parts
     if (record.author === this.self || this.#statuses.get(record.author)?.recordId === record.id) return
-    let status: MemberStatus
+    let status: StatusRecord
     try {
       status = readStatus(record)
     } catch {

@@ -3,7 +3,7 @@ import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { RecordSets } from '../records/record-sets.ts'
-import { encodeStatus, type MemberStatus, STATUS_KIND, STATUS_LIFETIME_MS } from './status-record.ts'
+import { type NodeStatus, putStatus } from '../records/status-record.ts'
 
 /** A change is told at once, but not more often than this. */
 const CHANGE_INTERVAL_MS = 2_000
@@ -11,7 +11,7 @@ const CHANGE_INTERVAL_MS = 2_000
 /** Tells the space how this node is: every interval, and soon after a change. */
 export class StatusPublisher {
   readonly #parts: { clock: Clock; records: RecordSets; log: Logger; self: PeerId }
-  readonly #options: { intervalMs: number; read: () => Promise<MemberStatus> }
+  readonly #options: { intervalMs: number; read: () => Promise<NodeStatus> }
   #timer: Timer | undefined
   #publishedAt = Number.NEGATIVE_INFINITY
   #running: Promise<void> | undefined
@@ -20,7 +20,7 @@ export class StatusPublisher {
 
   constructor(
     parts: { clock: Clock; records: RecordSets; log: Logger; self: PeerId },
-    options: { intervalMs: number; read: () => Promise<MemberStatus> },
+    options: { intervalMs: number; read: () => Promise<NodeStatus> },
   ) {
     this.#parts = parts
     this.#options = options
@@ -64,7 +64,7 @@ export class StatusPublisher {
       if (this.#stopped || (text === this.#last && !isDue)) return
       this.#last = text
       this.#publishedAt = clock.monotonic()
-      await records.put(STATUS_KIND, self, encodeStatus(status), { lifetimeMs: STATUS_LIFETIME_MS })
+      await putStatus(records, self, status)
     } catch (error) {
       log.warn('status not published', { error: toKizunaError(error).code })
     }
