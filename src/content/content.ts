@@ -28,6 +28,8 @@ export interface PublishOptions extends LongCallOptions {
   acknowledge?: AcknowledgementLevel
   /** Encrypt with a new random key, returned in the result. @default false */
   encrypt?: boolean
+  /** Encrypt with this key (32 bytes) instead of a new one. Never one key for two contents: nonces would repeat. */
+  encryptionKey?: Uint8Array
   profile?: 'dds-256k' | 'swarm-1m' | 'cdc'
   /** Bytes the source will give, when known; a different number is an error. */
   sizeBytes?: number

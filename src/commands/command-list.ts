@@ -1,0 +1,37 @@
+import type { Command } from './command.ts'
+import { config } from './config.ts'
+import { describe } from './describe.ts'
+import { doctor } from './doctor.ts'
+import { forget } from './forget.ts'
+import { get } from './get.ts'
+import { helpFor } from './help.ts'
+import { invite } from './invite.ts'
+import { join } from './join.ts'
+import { keep } from './keep.ts'
+import { list } from './list.ts'
+import { peers } from './peers.ts'
+import { ping } from './ping.ts'
+import { share } from './share.ts'
+import { status } from './status.ts'
+import { sync } from './sync.ts'
+
+const help = helpFor(() => commandList)
+
+/** Every command there is, in the order in which help lists them. Apps derive their surface from this table. */
+export const commandList: readonly Command[] = [
+  share,
+  get,
+  list,
+  describe,
+  keep,
+  forget,
+  status,
+  peers,
+  sync,
+  invite,
+  join,
+  doctor,
+  config,
+  ping,
+  help,
+] as unknown as readonly Command[]

@@ -1,0 +1,33 @@
+import { hkdfSync } from 'node:crypto'
+import type { ContentId } from '../core/content-id.ts'
+import type { Services } from '../node/services.ts'
+import { findSharedFile, type SharedFile } from '../records/removal-record.ts'
+import { openWithSpaceKey } from '../records/space-seal.ts'
+
+/** What the space knows of a content, or undefined when nobody shares it here. */
+export function sharedFileOf(
+  { records, membership }: Pick<Services, 'records' | 'membership'>,
+  id: ContentId,
+): SharedFile | undefined {
+  const roles = new Map(membership.members().map(({ peer, role }) => [peer, role]))
+  return findSharedFile(records, id, (peer) => roles.get(peer))
+}
+
+/** The key of private content: the one given (from a link), or the one the space's members share. */
+export function contentKeyOf(
+  services: Pick<Services, 'records' | 'membership'>,
+  id: ContentId,
+  given: Uint8Array | undefined,
+): Uint8Array | undefined {
+  if (given !== undefined) return given
+  const sealed = sharedFileOf(services, id)?.sealedKey
+  return sealed === undefined ? undefined : openWithSpaceKey(services.membership.spaceKey(), sealed, id)
+}
+
+/**
+ * The key of one file of a private folder. Each has its own, because chunks of two files under one key would
+ * repeat a nonce (HKDF, RFC 5869; the path is the context).
+ */
+export function folderFileKey(folderKey: Uint8Array, path: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', folderKey, new Uint8Array(0), `kizuna folder file 1\0${path}`, 32))
+}
