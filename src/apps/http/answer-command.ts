@@ -33,9 +33,8 @@ export async function answerCommand(
     events.send('result', result)
   } catch (error) {
     const known = toKizunaError(error)
-    if (known.code === 'INTERNAL') {
-      parts.log.error('request failed', { route: request.routeOptions.url, cause: error })
-    }
+    // One of ours was logged where it was made.
+    if (known !== error) parts.log.error('request failed', { route: request.routeOptions.url, cause: error })
     events.send('error', known.toJSON())
   } finally {
     progress.stop()

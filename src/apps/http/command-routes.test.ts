@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { test } from 'node:test'
+import { z } from 'zod'
+import { type Command, defineCommand } from '../../commands/command.ts'
 import { SystemClock } from '../../core/clock.ts'
 import { contentIdOf } from '../../core/content-id.ts'
 import { SystemRandom } from '../../core/random.ts'
@@ -67,14 +69,22 @@ test('an error reaches an asker for events as an event with code and hint', asyn
 test('an asker that goes away cancels its command', async (context) => {
   const { services } = createTestServices()
   const { promise: cancelled, resolve } = Promise.withResolvers<unknown>()
-  const server = await startTestServer(context, services, {
-    runCommand: (_command, _input, run) => {
-      run.signal.addEventListener('abort', () => resolve(run.signal.reason))
+  const hold = defineCommand({
+    name: 'hold',
+    summary: 'Wait for the asker to go',
+    description: 'Ends when it is cancelled.',
+    permission: 'owner',
+    cost: 'light',
+    input: z.strictObject({}),
+    positional: [],
+    async run(_services, _input, { signal }) {
+      signal.addEventListener('abort', () => resolve(signal.reason))
       outgoing.destroy()
-      return cancelled
+      await cancelled
     },
   })
-  const outgoing = request(`${server.url}/v1/commands/wait`, {
+  const server = await startTestServer(context, services, { commands: [hold as unknown as Command] })
+  const outgoing = request(`${server.url}/v1/commands/hold`, {
     method: 'POST',
     headers: { authorization: `Bearer ${TOKEN}` },
   })
@@ -146,27 +156,17 @@ test('the OpenAPI document has every route of the router, and every input field 
   }
 })
 
-test('health says ready, metrics are in the Prometheus format [S-57]', async (context) => {
-  const { services } = createTestServices()
-  await services.network.start()
-  context.after(() => services.network.stop())
-  const server = await startTestServer(context, services)
+test('health says ready or degraded and why, metrics are in the Prometheus format [S-57]', async (context) => {
+  const server = await startTestServer(context, createTestServices().services)
   const health = await call(server, 'GET', '/health', { token: null })
   assert.deepEqual(health.json(), { status: 'ready', reasons: [] })
   const metrics = await call(server, 'GET', '/metrics')
   assert.match(metrics.headers['content-type'] ?? '', /^text\/plain; version=0.0.4/)
   assert.match(metrics.body.toString(), /^kizuna_http_requests_total\{status="2xx"\} 1$/m)
-})
-
-test('health says degraded, and why, when the disk is nearly full', async (context) => {
-  const { services } = createTestServices()
-  await services.network.start()
-  context.after(() => services.network.stop())
-  services.disk.space = async () => ({ freeBytes: 1024, totalBytes: 1e9 })
-  const server = await startTestServer(context, services)
-  const health = await call(server, 'GET', '/health', { token: null })
-  assert.equal(health.status, 200)
-  assert.deepEqual(health.json(), { status: 'degraded', reasons: ['disk-nearly-full'] })
+  const ill = await startTestServer(context, createTestServices({ degraded: ['disk-nearly-full'] }).services)
+  const degraded = await call(ill, 'GET', '/health', { token: null })
+  assert.equal(degraded.status, 200)
+  assert.deepEqual(degraded.json(), { status: 'degraded', reasons: ['disk-nearly-full'] })
 })
 
 test('the event stream tells of peers that come and go', async (context) => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { answerCommand } from './answer-command.ts'
-import type { HttpParts } from './http-parts.ts'
+import { API_CALLER, type HttpParts } from './http-parts.ts'
 import { commandOperation } from './route-operations.ts'
 
 /** `POST /v1/commands/<name>`: every command, its input as JSON body. */
@@ -12,7 +12,7 @@ export function addCommandRoutes(app: FastifyInstance, parts: HttpParts): void {
       config: { operation: commandOperation(command) },
       handler: (request, reply) =>
         answerCommand(parts, request, reply, (context) =>
-          parts.runCommand(command, request.body ?? {}, context),
+          parts.runner.run(command, request.body ?? {}, API_CALLER, context),
         ),
     })
   }

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { RetrievedContent } from '../../content/content.ts'
 import { type ContentId, parseContentId } from '../../core/content-id.ts'
 import { InvalidInputError } from '../../core/errors.ts'
 import { isKizunaError } from '../../core/kizuna-error.ts'
+import type { Services } from '../../node/services.ts'
 import { type ByteRange, contentRange, matchesEntityTag, parseByteRange } from './byte-range.ts'
 import { contentHeaders } from './content-headers.ts'
 import { PathNotFoundError, TooManyStreamsError } from './errors.ts'
@@ -10,6 +10,8 @@ import type { HttpParts } from './http-parts.ts'
 import { requestSignal } from './request-signal.ts'
 import { contentOperation } from './route-operations.ts'
 import { sendBytes } from './send-bytes.ts'
+
+type Found = Awaited<ReturnType<Services['content']['retrieve']>>
 
 /** Downloads at once; each holds some chunks in memory. */
 const DOWNLOADS_MAX = 32
@@ -85,7 +87,7 @@ async function stream(
   parts: HttpParts,
   reply: FastifyReply,
   answer: {
-    found: RetrievedContent
+    found: Found
     headers: Record<string, string | number>
     status: number
     range: ByteRange | undefined

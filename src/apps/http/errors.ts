@@ -229,6 +229,21 @@ export class UploadUnfinishedError extends HttpError {
   }
 }
 
+/** Thrown when an upload is longer than the disk has room for. */
+export class NoRoomForUploadError extends HttpError {
+  override name = 'NoRoomForUploadError'
+  constructor(facts: { sizeBytes: number }) {
+    super({
+      status: 507,
+      code: 'NO_ROOM_FOR_UPLOAD',
+      kind: 'busy',
+      message: `The disk has no room for an upload of ${facts.sizeBytes} bytes.`,
+      hint: 'Free some space on the node’s disk, then begin the upload again.',
+      details: facts,
+    })
+  }
+}
+
 /** Thrown when the HTTP API is to listen where other machines reach it and nobody consented. */
 export class PublicAddressError extends HttpError {
   override name = 'PublicAddressError'

@@ -1,17 +1,18 @@
-import type { Command, CommandContext } from '../../commands/command.ts'
+import type { Command } from '../../commands/command.ts'
+import type { CommandRunner } from '../../commands/run-command.ts'
 import type { Logger } from '../../core/log.ts'
 import type { Services } from '../../node/services.ts'
 import type { OpenApiOperation } from './openapi-document.ts'
 import type { UploadStore } from './upload-store.ts'
 
-/** Takes a command through its gates: validate, permit, limit, run, record. */
-export type RunCommand = (command: Command, input: unknown, context: CommandContext) => Promise<unknown>
+/** Whoever has the token owns the node. */
+export const API_CALLER = { id: 'api', permission: 'owner' } as const
 
 /** What the routes work with. */
 export interface HttpParts {
   services: Services
   commands: readonly Command[]
-  runCommand: RunCommand
+  runner: CommandRunner
   uploads: UploadStore
   log: Logger
   version: string

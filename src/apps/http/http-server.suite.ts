@@ -158,7 +158,13 @@ export const COMMANDS: readonly Command[] = [ping, share, wait] as unknown as re
 
 /** Services in memory. A `disk` of an earlier node makes this its restart. */
 export function createTestServices(
-  options: { disk?: MemoryDisk; clock?: Clock; log?: Logger; hub?: MemoryNetworkHub } = {},
+  options: {
+    disk?: MemoryDisk
+    clock?: Clock
+    log?: Logger
+    hub?: MemoryNetworkHub
+    degraded?: string[]
+  } = {},
 ) {
   const clock = options.clock ?? new SystemClock()
   const random = new SystemRandom()
@@ -175,6 +181,7 @@ export function createTestServices(
     content: content as unknown as Content,
     metrics: createMetrics({ processMetrics: false }),
     index: openIndexDatabase(disk.openDatabase('index.db')),
+    state: { degraded: async () => options.degraded ?? [] },
     network: (options.hub ?? new MemoryNetworkHub({ clock, random })).createNetwork(key),
   }
   return { services: services as unknown as Services, content, disk }
@@ -203,11 +210,6 @@ export async function startTestServer(
     token: TOKEN,
     commands: COMMANDS,
     version: '0.0.0-test',
-    runCommand: async (command, input, run) => {
-      const parsed = command.input.safeParse(input)
-      if (!parsed.success) throw new InvalidInputError({ what: 'The input', reason: parsed.error.message })
-      return command.run(services, parsed.data, run)
-    },
     ...options,
   })
   context.after(() => server.stop())

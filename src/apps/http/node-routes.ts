@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import type { Services } from '../../node/services.ts'
 import { TooManyStreamsError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import type { HttpParts } from './http-parts.ts'
@@ -7,16 +6,12 @@ import { type DocumentedRoute, openApiDocument } from './openapi-document.ts'
 import { requestSignal } from './request-signal.ts'
 import { nodeOperations } from './route-operations.ts'
 
-/** Below this the node soon cannot store what it is asked to. */
-const FREE_BYTES_MIN = 256 * 1024 * 1024
-/** More waiting than this and copies fall behind. */
-const QUEUE_LENGTH_MAX = 10_000
 const EVENT_STREAMS_MAX = 16
 
 /** What `/health` says. `degraded` nodes answer and work, but somebody should look. */
-export interface Health {
+interface Health {
   status: 'ready' | 'degraded'
-  /** Stable words: `disk-nearly-full`, `disk-unreadable`, `not-listening`, `repair-behind`. */
+  /** Stable words such as `disk-nearly-full`. */
   reasons: string[]
 }
 
@@ -32,7 +27,9 @@ export function addNodeRoutes(
     config: { operation: nodeOperations.health, open: true },
     handler: async (_request, reply) => {
       reply.header('cache-control', 'no-store')
-      return healthOf(parts.services)
+      const reasons = await parts.services.state.degraded()
+      const health: Health = { status: reasons.length === 0 ? 'ready' : 'degraded', reasons }
+      return health
     },
   })
   app.route({
@@ -49,19 +46,6 @@ export function addNodeRoutes(
     handler: async () => openApiDocument(routes, parts.version),
   })
   addEvents(app, parts)
-}
-
-/** Answers within the disk's time; asks nobody outside. */
-export async function healthOf(services: Services): Promise<Health> {
-  const reasons: string[] = []
-  try {
-    if ((await services.disk.space()).freeBytes < FREE_BYTES_MIN) reasons.push('disk-nearly-full')
-  } catch {
-    reasons.push('disk-unreadable')
-  }
-  if (services.network.addresses().length === 0) reasons.push('not-listening')
-  if (Math.max(...Object.values(services.content.queues())) > QUEUE_LENGTH_MAX) reasons.push('repair-behind')
-  return { status: reasons.length === 0 ? 'ready' : 'degraded', reasons }
 }
 
 function addEvents(app: FastifyInstance, parts: HttpParts): void {

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type FastifyError, type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import type { Command } from '../../commands/command.ts'
+import { CommandRunner } from '../../commands/run-command.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { AbortedError } from '../../core/errors.ts'
 import type { KizunaError } from '../../core/kizuna-error.ts'
@@ -12,7 +13,7 @@ import { addCommandRoutes } from './command-routes.ts'
 import { addContentRoutes } from './content-routes.ts'
 import { ApiAddressTakenError, PublicAddressError, RouteNotFoundError } from './errors.ts'
 import { JSON_BYTES_MAX } from './http-limits.ts'
-import type { HttpParts, RunCommand } from './http-parts.ts'
+import type { HttpParts } from './http-parts.ts'
 import { addNodeRoutes } from './node-routes.ts'
 import type { DocumentedRoute } from './openapi-document.ts'
 import { isLoopback, RequestGuard } from './request-guard.ts'
@@ -38,7 +39,6 @@ export interface HttpServerOptions {
   /** At least 128 bits of chance; whoever has it owns the node. */
   token: string
   commands: readonly Command[]
-  runCommand: RunCommand
   version: string
   /** Consent to a `host` that other machines reach. @default false */
   publicConsent?: boolean
@@ -70,7 +70,15 @@ export async function startHttpServer(services: Services, options: HttpServerOpt
     public: options.publicConsent === true,
   })
   const uploads = await UploadStore.open({ ...seams(services), log })
-  const parts: HttpParts = { services, ...options, uploads, log, stopping: stopping.signal }
+  const parts: HttpParts = {
+    services,
+    commands: options.commands,
+    runner: new CommandRunner(services),
+    uploads,
+    log,
+    version: options.version,
+    stopping: stopping.signal,
+  }
   const app = createApp()
   const answers = new AnswersUnderWay(app.server as Server)
   const routes = collectRoutes(app)
@@ -169,7 +177,8 @@ function addGates(app: FastifyInstance, parts: HttpParts, guard: RequestGuard): 
   })
   app.setErrorHandler((error: FastifyError | KizunaError, request, reply) => {
     const known = knownError(error)
-    if (known.code === 'INTERNAL') {
+    // One of ours was logged where it was made.
+    if (known !== error && known.code === 'INTERNAL') {
       parts.log.error('request failed', { route: request.routeOptions.url, cause: error })
     }
     return answerError(reply, request, known)

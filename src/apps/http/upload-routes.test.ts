@@ -190,6 +190,6 @@ test('a full disk refuses an upload at its beginning', async (context) => {
   services.disk.space = async () => ({ freeBytes: 1_000, totalBytes: 10_000 })
   const server = await startTestServer(context, services)
   const answer = await call(server, 'POST', '/v1/uploads', { headers: { ...TUS, 'upload-length': 1_001 } })
-  assert.equal(answer.json().error.code, 'DISK_FULL')
-  assert.equal(answer.status, 429)
+  assert.equal(answer.json().error.code, 'NO_ROOM_FOR_UPLOAD')
+  assert.equal(answer.status, 507)
 })

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { answerCommand } from './answer-command.ts'
 import { InvalidRequestError, UploadNotFoundError } from './errors.ts'
-import type { HttpParts } from './http-parts.ts'
+import { API_CALLER, type HttpParts } from './http-parts.ts'
 import { inputFromQuery } from './query-input.ts'
 import { receiveBody } from './receive-body.ts'
 import { requestSignal } from './request-signal.ts'
@@ -100,7 +100,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
             ...(name === undefined ? {} : { name }),
             ...(request.query as Record<string, unknown>),
           }
-          return parts.runCommand(share, inputFromQuery(share, given), { ...context, body })
+          return parts.runner.run(share, inputFromQuery(share, given), API_CALLER, { ...context, body })
         }),
       ),
   })
@@ -115,7 +115,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
           bytesMax: UPLOAD_BYTES_MAX,
           signal: context.signal,
         })
-        return parts.runCommand(share, input, { ...context, body })
+        return parts.runner.run(share, input, API_CALLER, { ...context, body })
       }),
   })
 }

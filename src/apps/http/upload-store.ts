@@ -1,11 +1,8 @@
-import type { Clock, Timer } from '../../core/clock.ts'
-import type { Logger } from '../../core/log.ts'
-import type { Random } from '../../core/random.ts'
-import type { Disk, DiskFile } from '../../storage/disk.ts'
-import { DiskFullError } from '../../storage/errors.ts'
-import type { IndexDatabase } from '../../storage/index-database.ts'
+import type { Timer } from '../../core/clock.ts'
+import type { Services } from '../../node/services.ts'
 import {
   BodyTooLargeError,
+  NoRoomForUploadError,
   TooManyStreamsError,
   UploadBusyError,
   UploadNotFoundError,
@@ -46,13 +43,8 @@ export interface Upload {
   expiresAt: number
 }
 
-interface UploadStoreParts {
-  disk: Disk
-  index: IndexDatabase
-  clock: Clock
-  random: Random
-  log: Logger
-}
+type UploadStoreParts = Pick<Services, 'disk' | 'index' | 'clock' | 'random' | 'log'>
+type DiskFile = Awaited<ReturnType<Services['disk']['open']>>
 
 /**
  * Uploads that go on after an interruption, also of this node: the bytes lie in the data folder, and the offset
@@ -86,7 +78,7 @@ export class UploadStore {
     this.#timer?.stop()
   }
 
-  /** @throws BodyTooLargeError, TooManyStreamsError, DiskFullError */
+  /** @throws BodyTooLargeError, TooManyStreamsError, NoRoomForUploadError */
   async create(options: { sizeBytes: number; metadata: string }): Promise<Upload> {
     const { index, disk, clock, random } = this.#parts
     if (options.sizeBytes > UPLOAD_BYTES_MAX) throw new BodyTooLargeError({ limitBytes: UPLOAD_BYTES_MAX })
@@ -94,7 +86,9 @@ export class UploadStore {
     if ((row?.count ?? 0) >= UPLOADS_MAX)
       throw new TooManyStreamsError({ what: 'uploads', limit: UPLOADS_MAX })
     const id = Buffer.from(random.bytes(16)).toString('hex')
-    if ((await disk.space()).freeBytes < options.sizeBytes) throw new DiskFullError({ path: pathOf(id) })
+    if ((await disk.space()).freeBytes < options.sizeBytes) {
+      throw new NoRoomForUploadError({ sizeBytes: options.sizeBytes })
+    }
     const file = await disk.open(pathOf(id), 'create')
     await file.close()
     await disk.syncFolder(FOLDER)
