@@ -46,6 +46,8 @@ export class MemoryLinks {
   /** Peer → number of its group; undefined while there is no partition. */
   #groups: Map<PeerId, number> | undefined
   #held: Passage[] = []
+  /** Called for every message that arrives; the simulator's trace. */
+  onArrival: (passage: Passage) => void = () => {}
 
   constructor(parts: { clock: Clock; random: Random }, defaults: LinkFaults) {
     this.#clock = parts.clock
@@ -110,8 +112,10 @@ export class MemoryLinks {
     const now = this.#clock.monotonic()
     const arrivesAt = pairs(passage.hops).reduce((at, hop) => this.#pass(hop, at, passage.sizeBytes), now)
     const arrive = () => {
-      if (this.isOpen(passage.hops)) passage.deliver()
-      else this.#held.push(passage)
+      if (this.isOpen(passage.hops)) {
+        this.onArrival(passage)
+        passage.deliver()
+      } else this.#held.push(passage)
     }
     // Without any delay nothing needs the clock: callers with a standing clock get their answer, too.
     if (arrivesAt <= now) queueMicrotask(arrive)
