@@ -1,11 +1,12 @@
 import type { Clock } from '../core/clock.ts'
-import { AbortedError, DeadlineError } from '../core/errors.ts'
+import { DeadlineError } from '../core/errors.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Bandwidth } from './bandwidth.ts'
+import { CallDeadline } from './call-deadline.ts'
 import { PeerSuspendedError, RateLimitedError } from './errors.ts'
-import { CALL_TIMEOUT_MS_DEFAULT, type CallOptions, type Network, type RequestHandler } from './network.ts'
+import type { Network, RequestHandler } from './network.ts'
 import type { RateLimits } from './rate-limits.ts'
 import type { Reputation } from './reputation.ts'
 
@@ -93,24 +94,26 @@ export function createGuardedNetwork(inner: Network, guards: NetworkGuards): Net
       if (reputation.isSuspended(peer)) {
         throw new PeerSuspendedError({ peer, by: self, retryAfterMs: reputation.suspendedForMs(peer) })
       }
-      const call = new PacedCall(clock, { what: `The request ${protocol} to ${peer}`, ...options })
+      const call = new CallDeadline(clock, `The request ${protocol} to ${peer}`, options)
+      const time = new CallTime(clock)
       const send: Pace = (sizeBytes) => {
         metrics.count('kizuna_network_bytes_total', { direction: 'out' }, sizeBytes)
-        return call.ourTime(bandwidth.upload(peer, sizeBytes, call.signal))
+        return time.ours(bandwidth.upload(peer, sizeBytes, call.signal))
       }
       const receive: Pace = (sizeBytes) => {
         metrics.count('kizuna_network_bytes_total', { direction: 'in' }, sizeBytes)
-        return call.ourTime(bandwidth.download(peer, sizeBytes, call.signal))
+        return time.ours(bandwidth.download(peer, sizeBytes, call.signal))
       }
       try {
         const answer = inner.request(peer, protocol, paced(request, send), options)
         for await (const frame of paced(answer, receive)) {
-          call.peerWaits()
+          time.peerWaits()
           yield frame
-          call.peerIsAwaited()
+          time.peerIsAwaited()
         }
       } catch (error) {
-        if (error instanceof DeadlineError && call.isPeersFault) reputation.report(peer, 'timeout')
+        if (error instanceof DeadlineError && time.isPeersFault(call.timeoutMs))
+          reputation.report(peer, 'timeout')
         throw error
       } finally {
         call.end()
@@ -126,37 +129,21 @@ export function createGuardedNetwork(inner: Network, guards: NetworkGuards): Net
   }
 }
 
-/** Ends our own waiting at a call's deadline, and knows who used the time up. */
-class PacedCall {
+/** Knows who used a call's time up. */
+class CallTime {
   readonly #clock: Clock
-  readonly #timeoutMs: number
-  readonly #control = new AbortController()
-  readonly #stop: () => void
   /** Since when the peer alone has held up the call; undefined while we do, or the reader. */
   #awaitedSince: number | undefined
 
-  constructor(clock: Clock, options: CallOptions & { what: string }) {
-    const { what, signal, timeoutMs = CALL_TIMEOUT_MS_DEFAULT } = options
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#timeoutMs = timeoutMs
     this.#awaitedSince = clock.monotonic()
-    const cancel = () => this.#control.abort(new AbortedError({ what, cause: signal?.reason }))
-    const timer = clock.after(timeoutMs, () => this.#control.abort(new DeadlineError({ what, timeoutMs })))
-    signal?.addEventListener('abort', cancel, { once: true })
-    this.#stop = () => {
-      timer.stop()
-      signal?.removeEventListener('abort', cancel)
-    }
-  }
-
-  get signal(): AbortSignal {
-    return this.#control.signal
   }
 
   /** A deadline that we used up ourselves is not the peer's fault. */
-  get isPeersFault(): boolean {
+  isPeersFault(timeoutMs: number): boolean {
     const since = this.#awaitedSince
-    return since !== undefined && this.#clock.monotonic() - since >= this.#timeoutMs / 2
+    return since !== undefined && this.#clock.monotonic() - since >= timeoutMs / 2
   }
 
   peerIsAwaited(): void {
@@ -167,14 +154,10 @@ class PacedCall {
     this.#awaitedSince = undefined
   }
 
-  ourTime(wait: Promise<void> | undefined): Promise<void> | undefined {
+  ours(wait: Promise<void> | undefined): Promise<void> | undefined {
     if (wait === undefined) return undefined
     this.peerWaits()
     return wait.then(() => this.peerIsAwaited())
-  }
-
-  end(): void {
-    this.#stop()
   }
 }
 

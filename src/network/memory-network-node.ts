@@ -1,36 +1,27 @@
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
-import { AbortedError, DeadlineError, InvalidInputError, LimitExceededError } from '../core/errors.ts'
-import { KizunaError, toKizunaError } from '../core/kizuna-error.ts'
-import { FRAME_BYTES_MAX } from '../core/limits.ts'
+import { AbortedError, InvalidInputError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { type PeerId, parsePeerId, type SigningKey } from '../core/signing-key.ts'
-import {
-  ConnectionLostError,
-  PeerUnreachableError,
-  ProtocolTakenError,
-  RateLimitedError,
-  RequestRefusedError,
-} from './errors.ts'
+import { CallDeadline } from './call-deadline.ts'
+import { ConnectionLostError, PeerUnreachableError } from './errors.ts'
+import { MemoryAnswers, writeRequest } from './memory-answers.ts'
+import { MemoryGossip } from './memory-gossip.ts'
 import type { MemoryLinks } from './memory-links.ts'
-import { type FramePipe, MemoryConnection, MemoryStream, type Send } from './memory-stream.ts'
-import {
-  type Address,
-  BROADCAST_BYTES_MAX,
-  CALL_TIMEOUT_MS_DEFAULT,
-  type CallOptions,
-  type ConnectedPeer,
-  type MessageListener,
-  type Network,
-  type PeerAddresses,
-  type PeerListener,
-  type RequestHandler,
+import { MemoryConnection, MemoryStream, type Send } from './memory-stream.ts'
+import type {
+  Address,
+  CallOptions,
+  ConnectedPeer,
+  MessageListener,
+  Network,
+  PeerAddresses,
+  PeerListener,
+  RequestHandler,
 } from './network.ts'
 
 /** A dial into a partition ends after this, as a TCP connect does that nobody answers. */
 const DIAL_TIMEOUT_MS = 5_000
-/** Requests that one node answers at once; more are told to come back. */
-const ANSWERS_MAX = 1_024
 /** A kept peer is dialled again after this, doubling up to the maximum. */
 const REDIAL_MS = 1_000
 const REDIAL_MS_MAX = 30_000
@@ -67,28 +58,20 @@ export interface MemoryNetworkSeat {
   providers(id: ContentId): PeerId[]
 }
 
-interface Broadcast {
-  topic: string
-  bytes: Uint8Array
-  from: PeerId
-  seenBy: Set<PeerId>
-}
-
 /** One node's `Network` on a {@link MemoryNetworkSeat}; made by `MemoryNetworkHub.createNetwork`. */
 export class MemoryNetworkNode implements Network {
   readonly peerId: PeerId
   readonly options: MemoryNetworkOptions
   /** By peer; one connection serves all requests between two peers. */
   readonly connections = new Map<PeerId, MemoryConnection>()
+  readonly answers: MemoryAnswers
+  readonly gossip: MemoryGossip
   readonly #hub: MemoryNetworkSeat
   readonly #number: number
-  readonly #handlers = new Map<string, RequestHandler>()
-  readonly #listeners = new Map<string, Set<MessageListener>>()
   readonly #peerListeners = new Set<PeerListener>()
   readonly #dials = new Map<PeerId, Promise<MemoryConnection>>()
   readonly #kept = new Set<PeerId>()
   #state: 'new' | 'started' | 'stopped' | 'crashed' = 'new'
-  #answering = 0
   /** Aborts when this node stops or crashes: dials end with it. */
   #life = new AbortController()
 
@@ -100,6 +83,13 @@ export class MemoryNetworkNode implements Network {
     this.options = options
     this.#hub = parts.hub
     this.#number = parts.number
+    this.answers = new MemoryAnswers({ clock: parts.hub.clock, self: this.peerId })
+    this.gossip = new MemoryGossip({
+      links: parts.hub.links,
+      self: this.peerId,
+      neighbours: () => this.connections.values(),
+      gossipOf: (peer) => parts.hub.live(peer)?.gossip,
+    })
   }
 
   async start(): Promise<void> {
@@ -118,7 +108,7 @@ export class MemoryNetworkNode implements Network {
   /** The machine dies: nothing of it runs on, its listeners hear nothing more. */
   crash(): void {
     this.#peerListeners.clear()
-    this.#listeners.clear()
+    this.gossip.clear()
     this.#end('crashed')
   }
 
@@ -162,7 +152,7 @@ export class MemoryNetworkNode implements Network {
 
   async connect(target: Address | PeerId, options: CallOptions = {}): Promise<PeerId> {
     const { peer, address } = readTarget(target)
-    const call = new Call(this.#hub.clock, `Connecting to ${peer}`, options)
+    const call = new CallDeadline(this.#hub.clock, `Connecting to ${peer}`, options)
     try {
       if (address !== undefined) await this.remember({ peer, addresses: [address] })
       await call.race(this.#connectionTo(peer))
@@ -203,7 +193,7 @@ export class MemoryNetworkNode implements Network {
     request: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array> {
-    const call = new Call(this.#hub.clock, `The request ${protocol} to ${peer}`, options)
+    const call = new CallDeadline(this.#hub.clock, `The request ${protocol} to ${peer}`, options)
     let leave = () => {}
     try {
       const connection = await call.race(this.#connectionTo(peer))
@@ -222,11 +212,7 @@ export class MemoryNetworkNode implements Network {
   }
 
   handle(protocol: string, handler: RequestHandler): () => void {
-    if (this.#handlers.has(protocol)) throw new ProtocolTakenError({ protocol })
-    this.#handlers.set(protocol, handler)
-    return () => {
-      if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol)
-    }
+    return this.answers.handle(protocol, handler)
   }
 
   async provide(ids: Iterable<ContentId>): Promise<void> {
@@ -237,7 +223,7 @@ export class MemoryNetworkNode implements Network {
     id: ContentId,
     options: CallOptions & { limit: number },
   ): AsyncGenerator<PeerAddresses> {
-    const call = new Call(this.#hub.clock, `Looking for providers of ${id}`, options)
+    const call = new CallDeadline(this.#hub.clock, `Looking for providers of ${id}`, options)
     try {
       const peers = this.#usesDht() ? this.#hub.providers(id) : []
       for (const peer of peers.filter((other) => other !== this.peerId).slice(0, options.limit)) {
@@ -255,29 +241,12 @@ export class MemoryNetworkNode implements Network {
     return this.#hub.peerStore(this.peerId).get(peer)
   }
 
-  async broadcast(topic: string, bytes: Uint8Array): Promise<void> {
-    if (bytes.byteLength > BROADCAST_BYTES_MAX) {
-      throw new LimitExceededError({
-        what: 'A broadcast',
-        limit: BROADCAST_BYTES_MAX,
-        actual: bytes.byteLength,
-      })
-    }
-    const message = {
-      topic,
-      bytes: Uint8Array.from(bytes),
-      from: this.peerId,
-      seenBy: new Set([this.peerId]),
-    }
-    this.#spread(message)
+  broadcast(topic: string, bytes: Uint8Array): Promise<void> {
+    return this.gossip.broadcast(topic, bytes)
   }
 
   listen(topic: string, listener: MessageListener): () => void {
-    const listeners = this.#listeners.get(topic) ?? new Set()
-    this.#listeners.set(topic, listeners.add(listener))
-    return () => {
-      listeners.delete(listener)
-    }
+    return this.gossip.listen(topic, listener)
   }
 
   /** The hub says that a connection opened or closed. */
@@ -294,38 +263,6 @@ export class MemoryNetworkNode implements Network {
     for (const listener of [...this.#peerListeners]) listener({ kind, peer })
   }
 
-  /** A request arrived. */
-  async #answer(stream: MemoryStream, connection: MemoryConnection, timeoutMs: number): Promise<void> {
-    const handler = this.#handlers.get(stream.protocol)
-    if (handler === undefined) {
-      stream.down.end(new RequestRefusedError({ peer: this.peerId, protocol: stream.protocol }))
-      return
-    }
-    if (this.#answering >= ANSWERS_MAX) {
-      stream.down.end(new RateLimitedError({ what: 'open requests', retryAfterMs: 1_000 }))
-      return
-    }
-    this.#answering++
-    const timer = this.#hub.clock.after(timeoutMs, () => {
-      stream.stopAnswering(new DeadlineError({ what: `Answering ${stream.protocol}`, timeoutMs }))
-    })
-    try {
-      const context = { from: stream.asker, path: connection.path, signal: stream.answerSignal }
-      for await (const frame of handler(framesOf(stream.up), context)) {
-        checkFrame(frame)
-        if (!(await stream.down.write(frame))) return
-      }
-      stream.down.end()
-    } catch (error) {
-      stream.down.end(asSent(error))
-    } finally {
-      this.#answering--
-      timer.stop()
-      stream.answered = true
-      stream.up.cancel()
-    }
-  }
-
   #open(connection: MemoryConnection, protocol: string, timeoutMs: number) {
     const there = connection.other(this.peerId)
     const sendUp = this.#sender(connection, this.peerId)
@@ -338,7 +275,7 @@ export class MemoryNetworkNode implements Network {
     connection.streams.add(stream)
     sendUp(HEADER_BYTES, () => {
       const node = this.#hub.live(there)
-      if (node !== undefined) void node.#answer(stream, connection, timeoutMs)
+      if (node !== undefined) void node.answers.answer(stream, connection.path, timeoutMs)
     })
     const hangUp = () => {
       connection.streams.delete(stream)
@@ -416,39 +353,6 @@ export class MemoryNetworkNode implements Network {
     })
   }
 
-  #spread(message: Broadcast): void {
-    const { links } = this.#hub
-    for (const connection of this.connections.values()) {
-      const other = connection.other(this.peerId)
-      const hops = connection.hopsFrom(this.peerId)
-      if (message.seenBy.has(other) || links.losesMessage(hops)) continue
-      const pass = (hear: (node: MemoryNetworkNode) => void) =>
-        links.send({
-          hops,
-          sizeBytes: message.bytes.byteLength,
-          deliver: () => {
-            const node = this.#hub.live(other)
-            if (node !== undefined && connection.isOpen) hear(node)
-          },
-        })
-      pass((node) => node.#hear(message))
-      if (links.doublesMessage(this.peerId, other)) pass((node) => node.#tell(message))
-    }
-  }
-
-  #hear(message: Broadcast): void {
-    if (message.seenBy.has(this.peerId) || !this.#tell(message)) return
-    message.seenBy.add(this.peerId)
-    this.#spread(message)
-  }
-
-  /** False when nobody here listens: such a node does not pass the message on either. */
-  #tell(message: Broadcast): boolean {
-    const listeners = [...(this.#listeners.get(message.topic) ?? [])]
-    for (const listener of listeners) listener(Uint8Array.from(message.bytes), message.from)
-    return listeners.length > 0
-  }
-
   #usesDht(): boolean {
     return this.options.dht && this.connections.size > 0
   }
@@ -456,74 +360,6 @@ export class MemoryNetworkNode implements Network {
   #unreachable(peer: PeerId, reason: string): PeerUnreachableError {
     return new PeerUnreachableError({ peer, reason })
   }
-}
-
-/** A call's deadline and the caller's signal as one signal with typed reasons. */
-class Call {
-  readonly timeoutMs: number
-  readonly #abort = new AbortController()
-  readonly #end: () => void
-
-  constructor(clock: Clock, what: string, options: CallOptions) {
-    const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS_DEFAULT
-    this.timeoutMs = timeoutMs
-    const { signal } = options
-    const cancel = () => this.#abort.abort(new AbortedError({ what, cause: signal?.reason }))
-    const timer = clock.after(timeoutMs, () => this.#abort.abort(new DeadlineError({ what, timeoutMs })))
-    signal?.addEventListener('abort', cancel, { once: true })
-    if (signal?.aborted === true) cancel()
-    this.#end = () => {
-      timer.stop()
-      signal?.removeEventListener('abort', cancel)
-    }
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal
-  }
-
-  end(): void {
-    this.#end()
-  }
-
-  race<Result>(work: Promise<Result>): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      const stop = () => reject(this.signal.reason)
-      if (this.signal.aborted) stop()
-      else this.signal.addEventListener('abort', stop, { once: true })
-      work.then(resolve, reject)
-    })
-  }
-}
-
-async function writeRequest(
-  request: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  stream: MemoryStream,
-): Promise<void> {
-  try {
-    for await (const frame of request) {
-      checkFrame(frame)
-      if (!(await stream.up.write(frame))) return
-    }
-    stream.up.end()
-  } catch (error) {
-    // The request ends with it, and the other end learns that it was given up.
-    stream.down.fail(error as Error)
-  }
-}
-
-async function* framesOf(pipe: FramePipe): AsyncGenerator<Uint8Array> {
-  for (let frame = await pipe.read(); frame !== undefined; frame = await pipe.read()) yield frame
-}
-
-function checkFrame(frame: Uint8Array): void {
-  if (frame.byteLength <= FRAME_BYTES_MAX) return
-  throw new LimitExceededError({ what: 'A frame', limit: FRAME_BYTES_MAX, actual: frame.byteLength })
-}
-
-/** An error as it arrives elsewhere: its facts, without the cause and without what cannot be written as JSON. */
-function asSent(error: unknown): KizunaError {
-  return new KizunaError(JSON.parse(JSON.stringify(toKizunaError(error).toJSON())))
 }
 
 function readTarget(target: Address | PeerId): { peer: PeerId; address: Address | undefined } {
