@@ -1,4 +1,4 @@
-import { type DecodeOptions, decode, encode } from 'cborg'
+import { type DecodeOptions, decode, type EncodeOptions, encode } from 'cborg'
 import { InvalidInputError } from './errors.ts'
 
 /** What our canonical CBOR can hold: the data model of RFC 8949 without floats, tags or `undefined`. */
@@ -22,23 +22,42 @@ const STRICT: DecodeOptions = {
   rejectDuplicateMapKeys: true,
 }
 
-/** Deterministic CBOR (sorted keys, shortest integers). */
+/** Refuses what the data model has not; anything else is left to the library (`null`). */
+const MODEL: EncodeOptions = {
+  typeEncoders: {
+    number: (value: number) => {
+      if (Number.isSafeInteger(value)) return null
+      throw new InvalidInputError({ what: 'A value', reason: `${value} is not a safe whole number` })
+    },
+    undefined: () => {
+      throw new InvalidInputError({ what: 'A value', reason: 'it has an undefined field' })
+    },
+  },
+}
+
+/**
+ * Deterministic CBOR (sorted keys, shortest integers).
+ * @throws InvalidInputError when there is a fraction, an unsafe number or `undefined` in it.
+ */
 export function encodeCanonical(value: CborValue): Uint8Array {
-  return encode(value)
+  return encode(value, MODEL)
 }
 
 /**
  * Reads deterministic CBOR; refuses any other encoding of the same value.
- * @throws InvalidInputError when the bytes are not canonical or not CBOR.
+ * @throws InvalidInputError when the bytes are not canonical, not CBOR, outside the data model, or nested too deep.
  */
 export function decodeCanonical(bytes: Uint8Array, what = 'The message'): CborValue {
   let value: CborValue
+  let canonical: Uint8Array
   try {
     value = decode(bytes, STRICT)
+    // Inside the try as well: a value that could just be read may be nested too deep to be written.
+    canonical = encode(value, MODEL)
   } catch {
     throw new InvalidInputError({ what, reason: 'its bytes are not deterministic CBOR' })
   }
-  if (Buffer.compare(encode(value), bytes) !== 0) {
+  if (Buffer.compare(canonical, bytes) !== 0) {
     throw new InvalidInputError({ what, reason: 'its bytes are not the canonical form' })
   }
   return value
