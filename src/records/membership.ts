@@ -33,7 +33,8 @@ export interface Invite {
 export interface Membership {
   space(): SpaceInfo
   members(): Member[]
-  isMember(peer: PeerId): boolean
+  /** Whether the peer is a member now; with `at` (ms since 1970), whether it was one when it said something then. */
+  isMember(peer: PeerId, at?: number): boolean
   invite(options: { lifetimeMs: number; uses: 'single' | 'many' }): Promise<Invite>
   revokeInvite(id: string): Promise<boolean>
   /**
@@ -41,10 +42,22 @@ export interface Membership {
    * @throws InvalidInviteError (malformed, forged), InviteRefusedError (expired, used, revoked), PeerUnreachableError
    */
   join(link: string, options?: { signal?: AbortSignal; force?: boolean }): Promise<SpaceInfo>
-  /** Enters the open space of a peer that has no need of an invite. Only from a space where we are alone. */
-  joinOpenSpaceOf(peer: PeerId, options?: { signal?: AbortSignal }): Promise<SpaceInfo | undefined>
-  /** Founder and admins only. */
+  /**
+   * Enters the open space of a peer, or of the largest among several, without an invite. Only from a space where we
+   * are alone; otherwise, and when none of them lets us in now, undefined: call again later.
+   */
+  joinOpenSpaceOf(
+    peers: PeerId | readonly PeerId[],
+    options?: { signal?: AbortSignal },
+  ): Promise<SpaceInfo | undefined>
+  /**
+   * Founder and admins only; only the founder removes admins. The peer's records from now on are refused by everybody.
+   * @throws NotAllowedError
+   */
   remove(peer: PeerId): Promise<void>
+  /** Makes a peer an admin or a plain member, also one that was removed. The founder only. @throws NotAllowedError */
+  appoint(peer: PeerId, role: 'admin' | 'member'): Promise<void>
+  /** The founder only. @throws NotAllowedError */
   setAdmission(admission: Admission): Promise<void>
   /** The space's 32-byte content key that members share; seals the keys of private content. */
   spaceKey(): Uint8Array

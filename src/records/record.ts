@@ -24,3 +24,6 @@ export interface SignedRecord {
   /** The canonical bytes, signature included; what is stored and sent. */
   readonly bytes: Uint8Array
 }
+
+/** The kind of record that makes a peer a member; its key is the member's peer id. */
+export const MEMBER_KIND = 'member'

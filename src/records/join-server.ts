@@ -1,0 +1,150 @@
+import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/log.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { RequestContext } from '../network/network.ts'
+import { InviteRefusedError, JoinBusyError, OtherSpaceError, SpaceClosedError } from './errors.ts'
+import { introductionOf } from './introduction.ts'
+import { type InviteTerms, opensInvite, readInviteTerms } from './invite.ts'
+import type { InviteLedger } from './invite-ledger.ts'
+import {
+  decodeJoinRequest,
+  encodeGreeting,
+  encodeWelcome,
+  type JoinRequest,
+  WELCOME_RECORDS_MAX,
+} from './join-protocol.ts'
+import type { MemberRoster } from './member-roster.ts'
+import { encodeStatement, POLICY_KEY, POLICY_KIND } from './membership-records.ts'
+import { MEMBER_KIND } from './record.ts'
+import type { RecordSets } from './record-sets.ts'
+import { packRecords } from './records-protocol.ts'
+import { LASTING_MS } from './space.ts'
+import type { SpaceState } from './space-state.ts'
+
+export interface JoinServerParts {
+  self: PeerId
+  records: RecordSets
+  ledger: InviteLedger
+  clock: Clock
+  log: Logger
+  state: () => SpaceState
+  roster: () => MemberRoster
+  /** Looks for a space itself, and lets nobody in meanwhile. */
+  isSeeking: () => boolean
+  /** The peer whose space we are entering just now. */
+  entering: () => PeerId | undefined
+  isLeaving: () => boolean
+}
+
+type Join = Extract<JoinRequest, { op: 'join' }>
+
+/** The side of a member whom newcomers ask to be let in. */
+export class JoinServer {
+  readonly #parts: JoinServerParts
+
+  constructor(parts: JoinServerParts) {
+    this.#parts = parts
+  }
+
+  /** Answers `/kizuna/join/1.0.0`. */
+  async *answer(request: AsyncIterable<Uint8Array>, context: RequestContext): AsyncIterable<Uint8Array> {
+    for await (const frame of request) {
+      const message = decodeJoinRequest(frame)
+      if (message.op === 'hello') yield this.#greeting()
+      else yield* this.#welcome(message, context.from)
+      return
+    }
+  }
+
+  #greeting(): Uint8Array {
+    const { founding } = this.#parts.state()
+    const roster = this.#parts.roster()
+    return encodeGreeting({
+      space: founding.space,
+      name: founding.name,
+      founder: founding.founder,
+      admission: roster.admission(),
+      members: roster.chain.members.size,
+      seeking: this.#parts.isSeeking(),
+    })
+  }
+
+  async *#welcome(message: Join, from: PeerId): AsyncIterable<Uint8Array> {
+    const { records, self } = this.#parts
+    const state = this.#parts.state()
+    this.#refuseWhileEntering(from)
+    if (message.space !== state.founding.space) {
+      throw message.invite === undefined
+        ? new OtherSpaceError({ peer: self })
+        : new InviteRefusedError({ reason: 'other space' })
+    }
+    if (!this.#parts.roster().chain.members.has(from)) await this.#certify(message, from)
+    const policy = records.newest(POLICY_KIND, POLICY_KEY, state.founding.founder)
+    const source = {
+      list: (query: { kind: string; keyPrefix?: string; limit?: number }) => records.list(query.kind, query),
+    }
+    const welcome = [
+      state.foundingRecord.bytes,
+      ...(policy === undefined ? [] : [policy.bytes]),
+      ...introductionOf(from, source, WELCOME_RECORDS_MAX - 2),
+    ]
+    yield encodeWelcome(state.spaceKey)
+    yield* packRecords(welcome)
+  }
+
+  /** Of two lone nodes that enter each other's space at once, the one with the smaller id is the host. */
+  #refuseWhileEntering(from: PeerId): void {
+    const { self, entering, isSeeking } = this.#parts
+    const target = entering()
+    const isBusy =
+      target === undefined ? isSeeking() : target !== from || self > from || this.#parts.isLeaving()
+    if (isBusy) throw new JoinBusyError({ peer: self })
+  }
+
+  async #certify(message: Join, from: PeerId): Promise<void> {
+    const { records, clock, log } = this.#parts
+    const roster = this.#parts.roster()
+    if (!roster.chain.members.has(this.#parts.self))
+      throw new InviteRefusedError({ reason: 'not by a member' })
+    if (roster.chain.removed.has(from)) throw new InviteRefusedError({ reason: 'removed' })
+    const invite = this.#admit(message, from)
+    const statement = encodeStatement({
+      role: 'member',
+      formerRole: 'none',
+      label: message.label,
+      joinedAt: clock.now(),
+      basis: invite === undefined ? 'open' : 'invite',
+      invite,
+    })
+    const own = roster
+      .about(this.#parts.self)
+      .reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0)
+    await records.put(MEMBER_KIND, from, statement, { lifetimeMs: LASTING_MS, after: own })
+    log.info('member admitted', { peer: from, basis: statement.basis })
+  }
+
+  /** The invite on which the newcomer comes in, or undefined when the space is open. @throws when it may not. */
+  #admit(message: Join, from: PeerId): InviteTerms | undefined {
+    const { ledger, clock, self } = this.#parts
+    const roster = this.#parts.roster()
+    const { founding } = this.#parts.state()
+    if (message.invite === undefined) {
+      if (roster.admission() === 'open') return undefined
+      throw new SpaceClosedError({ spaceName: founding.name })
+    }
+    const terms = readInviteTerms(message.invite.terms)
+    const refuse = (reason: InviteRefusedError['details']['reason']) => {
+      throw new InviteRefusedError({ reason: reason as 'unknown' })
+    }
+    if (!opensInvite(message.invite.secret, terms)) refuse('unknown')
+    if (terms.space !== founding.space) refuse('other space')
+    if (!roster.chain.members.has(terms.inviter)) refuse('not by a member')
+    if (terms.expiresAt <= clock.now()) refuse('expired')
+    if (ledger.isRevoked(terms.id) || roster.isRevoked(terms.id, terms.inviter)) refuse('revoked')
+    if (terms.uses === 'many') return terms
+    if (terms.inviter !== self) refuse('made elsewhere')
+    const reason = ledger.takeFor(from, terms.id, clock.now())
+    if (reason !== undefined) refuse(reason)
+    return terms
+  }
+}
