@@ -31,7 +31,7 @@ export var ObjectNote;
                 }
                 if ((obj.sizeBytes != null && obj.sizeBytes !== 0n)) {
                     w.uint32(48);
-                    w.uint64(obj.sizeBytes);
+                    obj.sizeBytes > 9007199254740991n ? w.uint64(obj.sizeBytes) : w.uint64Number(Number(obj.sizeBytes));
                 }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
@@ -1570,7 +1570,7 @@ export var CorruptionNotice;
                 }
                 if ((obj.noticedAt != null && obj.noticedAt !== 0n)) {
                     w.uint32(24);
-                    w.uint64(obj.noticedAt);
+                    obj.noticedAt > 9007199254740991n ? w.uint64(obj.noticedAt) : w.uint64Number(Number(obj.noticedAt));
                 }
                 if ((obj.signer != null && obj.signer.byteLength > 0)) {
                     w.uint32(34);

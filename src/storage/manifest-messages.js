@@ -21,7 +21,7 @@ export var ContentManifest;
                 }
                 if ((obj.originalContentSizeBytes != null && obj.originalContentSizeBytes !== 0n)) {
                     w.uint32(24);
-                    w.uint64(obj.originalContentSizeBytes);
+                    obj.originalContentSizeBytes > 9007199254740991n ? w.uint64(obj.originalContentSizeBytes) : w.uint64Number(Number(obj.originalContentSizeBytes));
                 }
                 if ((obj.profile != null && obj.profile !== '')) {
                     w.uint32(130);
@@ -61,7 +61,7 @@ export var ContentManifest;
                 }
                 if ((obj.chunkCount != null && obj.chunkCount !== 0n)) {
                     w.uint32(192);
-                    w.uint64(obj.chunkCount);
+                    obj.chunkCount > 9007199254740991n ? w.uint64(obj.chunkCount) : w.uint64Number(Number(obj.chunkCount));
                 }
                 if ((obj.pageSizes != null && obj.pageSizes.byteLength > 0)) {
                     w.uint32(202);
