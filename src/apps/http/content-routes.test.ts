@@ -2,8 +2,18 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { test } from 'node:test'
+import { folderFileKey } from '../../commands/content-key.ts'
 import { formatContentId } from '../../core/content-id.ts'
-import { type Answer, call, createTestServices, startTestServer, TOKEN } from './http-server.suite.ts'
+import { putFileRecord } from '../../records/file-record.ts'
+import { sealWithSpaceKey } from '../../records/space-seal.ts'
+import {
+  type Answer,
+  call,
+  createTestServices,
+  SPACE_KEY,
+  startTestServer,
+  TOKEN,
+} from './http-server.suite.ts'
 
 const BYTES = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7 + (index >> 8)) & 0xff))
 
@@ -182,6 +192,46 @@ test('a folder gives its listing, and its files by their exact path only [R-14]'
     assert.equal(answer.json().error.code, 'PATH_NOT_FOUND')
   }
   assert.equal((await get('?path=a&path=b')).status, 400)
+})
+
+test('what the space knows of a content gives its name, and to members its key', async (context) => {
+  const { services, content } = createTestServices()
+  const server = await startTestServer(context, services)
+  const key = Buffer.alloc(32, 3)
+  const id = content.add(BYTES, { key })
+  await putFileRecord(services.records, services.key.peerId, {
+    id,
+    name: 'summer.png',
+    mediaType: 'image/png',
+    sizeBytes: BYTES.byteLength,
+    policy: 'replica:3',
+    sha256: '0'.repeat(64),
+    chunks: 2,
+    parityChunks: 0,
+    kind: 'file',
+    sealedKey: sealWithSpaceKey(SPACE_KEY, key, id, services.random),
+  })
+  const answer = await call(server, 'GET', `/v1/content/${id}`)
+  assert.equal(answer.status, 200)
+  assert.ok(answer.body.equals(BYTES))
+  assert.match(answer.headers['content-disposition'] ?? '', /^inline; filename="summer.png"/)
+  const wrong = await call(server, 'GET', `/v1/content/${id}`, {
+    headers: { 'x-kizuna-key': Buffer.alloc(32).toString('base64url') },
+  })
+  assert.equal(wrong.json().error.code, 'CONTENT_KEY_WRONG')
+})
+
+test('each file of a private folder opens with its own key, made from the folder’s', async (context) => {
+  const { services, content } = createTestServices()
+  const server = await startTestServer(context, services)
+  const folderKey = Buffer.alloc(32, 4)
+  const file = content.add(BYTES, { key: folderFileKey(folderKey, 'a/b.png') })
+  const folder = content.addFolder([{ path: 'a/b.png', id: file, sizeBytes: BYTES.byteLength }])
+  const answer = await call(server, 'GET', `/v1/content/${folder}?path=a/b.png`, {
+    headers: { 'x-kizuna-key': folderKey.toString('base64url') },
+  })
+  assert.equal(answer.status, 200)
+  assert.ok(answer.body.equals(BYTES))
 })
 
 test('what a stranger made is never run: html and svg are saved, in a sandbox, unsniffed', async (context) => {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { contentKeyOf, folderFileKey, sharedFileOf } from '../../commands/content-key.ts'
 import { type ContentId, parseContentId } from '../../core/content-id.ts'
 import { InvalidInputError } from '../../core/errors.ts'
 import { isKizunaError } from '../../core/kizuna-error.ts'
@@ -52,11 +53,10 @@ async function answerContent(
   const { content } = parts.services
   const query = readQuery(request.query)
   const signal = requestSignal(reply, parts.stopping)
-  const key = readKey(request.headers['x-kizuna-key'])
-  const options = { signal, ...(key === undefined ? {} : { key }) }
   const rootId = parseContentId((request.params as { id: string }).id)
-
-  const id = query.path === undefined ? rootId : await fileInFolder(parts, rootId, query.path, options)
+  const rootKey = contentKeyOf(parts.services, rootId, readKey(request.headers['x-kizuna-key']))
+  const { id, key } = await fileAt(parts, { id: rootId, key: rootKey }, query.path, signal)
+  const options = { signal, ...(key === undefined ? {} : { key }) }
   const tag = `"${id}"`
   // The id names these very bytes, so whoever has them needs no second look at them.
   if (matchesEntityTag(request.headers['if-none-match'], tag))
@@ -64,7 +64,7 @@ async function answerContent(
 
   const whole = await content.retrieve(id, options)
   if (whole.kind === 'folder') return answerFolder(parts, reply, id, options)
-  const name = query.name ?? query.path?.split('/').at(-1) ?? id
+  const name = query.name ?? query.path?.split('/').at(-1) ?? sharedFileOf(parts.services, id)?.name ?? id
   const ranged = request.method === 'GET' && rangeApplies(request.headers['if-range'], tag)
   const range = ranged ? parseByteRange(request.headers.range, whole.sizeBytes) : undefined
   const headers: Record<string, string | number> = {
@@ -129,16 +129,19 @@ async function answerFolder(
     .send(JSON.stringify({ id, kind: 'folder', entries }))
 }
 
-async function fileInFolder(
+/** The content itself, or the file at a path in that folder, with the key that opens it. */
+async function fileAt(
   parts: HttpParts,
-  folder: ContentId,
-  path: string,
-  options: { signal: AbortSignal; key?: Uint8Array },
-): Promise<ContentId> {
+  root: { id: ContentId; key: Uint8Array | undefined },
+  path: string | undefined,
+  signal: AbortSignal,
+): Promise<{ id: ContentId; key: Uint8Array | undefined }> {
+  if (path === undefined) return root
+  const options = { signal, ...(root.key === undefined ? {} : { key: root.key }) }
   // Compared letter by letter with the listing: nothing is ever resolved on a file system.
-  const entry = (await parts.services.content.listFolder(folder, options)).find((one) => one.path === path)
+  const entry = (await parts.services.content.listFolder(root.id, options)).find((one) => one.path === path)
   if (entry === undefined) throw new PathNotFoundError()
-  return entry.id
+  return { id: entry.id, key: root.key === undefined ? undefined : folderFileKey(root.key, path) }
 }
 
 /** `If-Range` with another tag, or with a date (contents have none), means: the whole. */

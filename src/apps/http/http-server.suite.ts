@@ -12,16 +12,21 @@ import { ContentCorruptError, ContentKeyError, ContentNotFoundError } from '../.
 import { type Clock, SystemClock } from '../../core/clock.ts'
 import { type ContentId, contentIdFromDigest, contentIdOf } from '../../core/content-id.ts'
 import { InvalidInputError } from '../../core/errors.ts'
-import type { Logger } from '../../core/log.ts'
+import { type Logger, silentLogger } from '../../core/log.ts'
 import { createMetrics } from '../../core/metrics.ts'
 import { SystemRandom } from '../../core/random.ts'
 import { signingKeyFromSeed } from '../../core/signing-key.ts'
 import { MemoryNetworkHub } from '../../network/memory-network.ts'
 import type { Services } from '../../node/services.ts'
+import { fileKind } from '../../records/file-record.ts'
+import { removalKind } from '../../records/removal-record.ts'
+import { spaceIdOf } from '../../records/space.ts'
+import { createRecordSets } from '../../records/sqlite-record-sets.ts'
 import { openIndexDatabase } from '../../storage/index-database.ts'
 import { MemoryDisk } from '../../storage/memory-disk.ts'
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './start-http-server.ts'
 
+export const SPACE_KEY = Buffer.alloc(32, 5)
 export const TOKEN = 'test-token-5b1f0c8e2d9a4f67'
 
 const PIECE_BYTES = 64 * 1024
@@ -171,6 +176,12 @@ export function createTestServices(
   const disk = options.disk ?? new MemoryDisk()
   const key = signingKeyFromSeed(random.bytes(32))
   const content = new StoredContent()
+  const index = openIndexDatabase(disk.openDatabase('index.db'))
+  const network = (options.hub ?? new MemoryNetworkHub({ clock, random })).createNetwork(key)
+  const metrics = createMetrics({ processMetrics: false })
+  const quiet = { key, index, network, clock, random, metrics, log: silentLogger }
+  const records = createRecordSets(quiet, { space: spaceIdOf(key.peerId, random.bytes(16)), gossip: false })
+  for (const kind of [fileKind, removalKind]) records.defineKind(kind)
   const log = options.log ?? recordingLogger([])
   const services = {
     clock,
@@ -179,10 +190,12 @@ export function createTestServices(
     key,
     log,
     content: content as unknown as Content,
-    metrics: createMetrics({ processMetrics: false }),
-    index: openIndexDatabase(disk.openDatabase('index.db')),
+    metrics,
+    index,
+    network,
+    records,
+    membership: { members: () => [], spaceKey: () => SPACE_KEY },
     state: { degraded: async () => options.degraded ?? [] },
-    network: (options.hub ?? new MemoryNetworkHub({ clock, random })).createNetwork(key),
   }
   return { services: services as unknown as Services, content, disk }
 }
