@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts'
 import { CircuitOpenError } from './errors.ts'
 import { KizunaError } from './kizuna-error.ts'
 
+/** When a circuit opens and for how long. */
 export interface CircuitBreakerOptions {
   /** What is protected, as the start of a sentence, such as “The relay search”. */
   what: string

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
@@ -13,7 +14,7 @@ import {
 } from './content-id.ts'
 import { InvalidInputError } from './errors.ts'
 
-/** The same bytes named in every form; made with other implementations of CID. */
+/** The vectors of `docs/protocol/content-id.md`, made with other implementations of CID. */
 const VECTORS = [
   {
     bytes: new Uint8Array(0),
@@ -59,6 +60,13 @@ test('the id of known bytes is the known id, in every form [K-06] [S-04] [S-24]'
     const hex = formatContentId(id, 'hex')
     assert.equal(hex, hash('sha256', bytes, 'hex'))
     assert.ok(hex.startsWith(hexBegins) && hex.endsWith(hexEnds))
+  }
+})
+
+test('the protocol page shows these vectors', () => {
+  const page = readFileSync(new URL('../../docs/protocol/content-id.md', import.meta.url), 'utf8')
+  for (const { base32, base58btc, dds } of VECTORS) {
+    assert.ok(page.includes(`| \`${base32}\` | \`${base58btc}\` | \`${dds}\` |`), base32)
   }
 })
 

@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts'
 import { KizunaError } from './kizuna-error.ts'
 import type { Random } from './random.ts'
 
+/** How often, how patiently, and what for. */
 export interface RetryOptions {
   /** The first attempt counts; from 1. */
   attemptsMax: number
