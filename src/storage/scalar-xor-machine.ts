@@ -1,6 +1,6 @@
 import { SHARD_ALIGNMENT_BYTES } from './erasure-code.ts'
-import { type RunBlocks, WINDOW_BYTES, type XorMachine } from './xor-machine.ts'
-import { PLANES, type XorProgram } from './xor-program.ts'
+import { WINDOW_BYTES, type XorMachine } from './xor-machine.ts'
+import { OPERANDS_MAX, PLANES, type XorProgram } from './xor-program.ts'
 
 /** 32-bit words in a plane, and in a block of eight planes. */
 const PLANE_WORDS = SHARD_ALIGNMENT_BYTES / PLANES / 4
@@ -9,22 +9,31 @@ const BLOCK_WORDS = PLANE_WORDS * PLANES
 const BATCH_BLOCKS = 16
 const BATCH_WORDS = BATCH_BLOCKS * BLOCK_WORDS
 const WINDOW_WORDS = WINDOW_BYTES / 4
+/** Behind the window, the planes of the temporaries of one batch. */
+const TEMPORARY_WORDS = Math.ceil(OPERANDS_MAX / PLANES) * BATCH_WORDS
 
 /**
  * A machine in plain JavaScript, for where WebAssembly SIMD is not to be had.
  * It gives the same bytes, more slowly (`bench/erasure.ts` says by how much).
  */
 export function createScalarXorMachine(): XorMachine {
-  const words = new Uint32Array(WINDOW_WORDS)
+  const words = new Uint32Array(WINDOW_WORDS + TEMPORARY_WORDS)
   return {
-    window: new Uint8Array(words.buffer),
-    compile: (program, strideBytes) => compile(words, program, strideBytes / 4),
+    window: new Uint8Array(words.buffer, 0, WINDOW_BYTES),
+    compile(program, strideBytes) {
+      const instructions = instructionsOf(program, strideBytes / 4)
+      return (blocks) => {
+        for (let first = 0; first < blocks; first += BATCH_BLOCKS) {
+          const count = Math.min(BATCH_BLOCKS, blocks - first)
+          for (const instruction of instructions) execute(words, instruction, first * BLOCK_WORDS, count)
+        }
+      }
+    },
   }
 }
 
 /** A plane in memory: of a shard, which moves on with every batch, or of a temporary, which is used again. */
 interface Plane {
-  memory: Uint32Array
   at: number
   moves: boolean
 }
@@ -36,28 +45,15 @@ interface Instruction {
   other: Plane | undefined
 }
 
-function compile(window: Uint32Array, program: XorProgram, strideWords: number): RunBlocks {
-  const instructions = instructionsOf(window, program, strideWords)
-  return (blocks) => {
-    for (let first = 0; first < blocks; first += BATCH_BLOCKS) {
-      const count = Math.min(BATCH_BLOCKS, blocks - first)
-      for (const instruction of instructions) execute(instruction, first * BLOCK_WORDS, count)
-    }
-  }
-}
-
-function instructionsOf(window: Uint32Array, program: XorProgram, strideWords: number): Instruction[] {
+function instructionsOf(program: XorProgram, strideWords: number): Instruction[] {
   const inputPlanes = program.inputs * PLANES
-  // Temporaries lie like the planes of more shards, so that every operand steps by one block per block.
-  const memory = new Uint32Array(Math.ceil(program.temporaries.length / PLANES) * BATCH_WORDS)
   const shardPlane = (plane: number): Plane => ({
-    memory: window,
     at: Math.floor(plane / PLANES) * strideWords + (plane % PLANES) * PLANE_WORDS,
     moves: true,
   })
+  // Temporaries lie like the planes of more shards, so that every operand steps by one block per block.
   const temporary = (index: number): Plane => ({
-    memory,
-    at: Math.floor(index / PLANES) * BATCH_WORDS + (index % PLANES) * PLANE_WORDS,
+    at: WINDOW_WORDS + Math.floor(index / PLANES) * BATCH_WORDS + (index % PLANES) * PLANE_WORDS,
     moves: false,
   })
   const operand = (number: number) =>
@@ -76,26 +72,23 @@ function instructionsOf(window: Uint32Array, program: XorProgram, strideWords: n
   return instructions
 }
 
-function execute(instruction: Instruction, start: number, blocks: number): void {
+function execute(words: Uint32Array, instruction: Instruction, start: number, blocks: number): void {
   const { target, one, other } = instruction
-  const out = target.memory
-  const a = one.memory
   let outAt = target.at + (target.moves ? start : 0)
-  let aAt = one.at + (one.moves ? start : 0)
+  let oneAt = one.at + (one.moves ? start : 0)
   if (other === undefined) {
-    for (let block = 0; block < blocks; block++, outAt += BLOCK_WORDS, aAt += BLOCK_WORDS) {
-      out.set(a.subarray(aAt, aAt + PLANE_WORDS), outAt)
+    for (let block = 0; block < blocks; block++, outAt += BLOCK_WORDS, oneAt += BLOCK_WORDS) {
+      words.copyWithin(outAt, oneAt, oneAt + PLANE_WORDS)
     }
     return
   }
-  const b = other.memory
-  let bAt = other.at + (other.moves ? start : 0)
+  let otherAt = other.at + (other.moves ? start : 0)
   for (let block = 0; block < blocks; block++) {
     for (let word = 0; word < PLANE_WORDS; word++) {
-      out[outAt + word] = (a[aAt + word] as number) ^ (b[bAt + word] as number)
+      words[outAt + word] = (words[oneAt + word] as number) ^ (words[otherAt + word] as number)
     }
     outAt += BLOCK_WORDS
-    aAt += BLOCK_WORDS
-    bAt += BLOCK_WORDS
+    oneAt += BLOCK_WORDS
+    otherAt += BLOCK_WORDS
   }
 }

@@ -6,8 +6,11 @@ export const PLANES = 8
 
 /** With more XORs than this, looking for common parts takes longer than it can save. */
 const XORS_OPTIMISED_MAX = 12_000
-/** Pair counts take this number squared in two-byte cells (18 MiB); no more temporaries are made then. */
-const OPERANDS_MAX = 3072
+/**
+ * A program with temporaries has no more operands in all. Looking for common parts counts every pair of them, in
+ * cells of two bytes (18 MiB).
+ */
+export const OPERANDS_MAX = 3072
 
 /**
  * A matrix over GF(2^8) as straight-line XORs of bit planes. Operand numbers: input shard `i`'s plane `p` is
