@@ -24,6 +24,7 @@ import {
   type StatementDraft,
 } from './membership-records.ts'
 import { MEMBER_KIND } from './record.ts'
+import { dateNow } from './record-codec.ts'
 import type { RecordSets } from './record-sets.ts'
 import { defineFileKinds } from './removal-record.ts'
 import { LASTING_MS } from './space.ts'
@@ -146,11 +147,11 @@ class CommunityMembership implements Membership {
     // Whoever invites is found from now on.
     this.#isSeeking = false
     const { space, name } = this.#residence.state.founding
-    const expiresAt = clock.now() + lifetimeMs
+    const expiresAt = dateNow(clock) + lifetimeMs
     const secret = random.bytes(SECRET_BYTES)
     const facts = { space, spaceName: name, addresses: network.addresses(), expiresAt, uses, secret }
     const { link, terms } = makeInvite(key, facts)
-    if (!this.#ledger.add(terms, clock.now())) {
+    if (!this.#ledger.add(terms, dateNow(clock))) {
       throw new LimitExceededError({
         what: 'The number of invites that have not expired',
         limit: INVITES_MAX,
@@ -171,7 +172,8 @@ class CommunityMembership implements Membership {
   async join(link: string, options: { signal?: AbortSignal; force?: boolean } = {}): Promise<SpaceInfo> {
     const invite = parseInvite(link)
     if (invite.terms.space === this.#residence.state.founding.space) return this.space()
-    if (invite.terms.expiresAt <= this.#parts.clock.now()) throw new InviteRefusedError({ reason: 'expired' })
+    if (invite.terms.expiresAt <= dateNow(this.#parts.clock))
+      throw new InviteRefusedError({ reason: 'expired' })
     const isForced = options.force ?? false
     this.#refuseToLeave(isForced)
     return this.#exclusively(invite.terms.inviter, async () => {
@@ -245,7 +247,7 @@ class CommunityMembership implements Membership {
     if (periods.length >= PERIODS_MAX) {
       throw new LimitExceededError({ what: 'The number of changes of admission', limit: PERIODS_MAX - 1 })
     }
-    const since = Math.max(clock.now(), (periods.at(-1)?.since ?? 0) + 1)
+    const since = Math.max(dateNow(clock), (periods.at(-1)?.since ?? 0) + 1)
     const body = { periods: [...periods, { since, admission }].map((period) => ({ ...period })) }
     await records.put(POLICY_KIND, POLICY_KEY, body, { lifetimeMs: LASTING_MS })
   }
@@ -254,7 +256,7 @@ class CommunityMembership implements Membership {
   async #say(peer: PeerId, facts: Pick<StatementDraft, 'role' | 'formerRole' | 'label'>): Promise<void> {
     const statements = this.#residence.roster.about(peer)
     const after = statements.reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0)
-    const joinedAt = this.#residence.roster.chain.members.get(peer)?.joinedAt ?? this.#parts.clock.now()
+    const joinedAt = this.#residence.roster.chain.members.get(peer)?.joinedAt ?? dateNow(this.#parts.clock)
     const body = encodeStatement({ ...facts, joinedAt, basis: 'word', invite: undefined })
     await this.#parts.records.put(MEMBER_KIND, peer, body, { lifetimeMs: LASTING_MS, after })
     this.#refresh()

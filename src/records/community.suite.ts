@@ -31,7 +31,6 @@ export class Community {
   readonly random: SeededRandom
   readonly hub: MemoryNetworkHub
   readonly nodes: CommunityNode[] = []
-  /** Peer → requests of the records protocol it has sent, with the bytes of their first frames. */
   readonly gossip: boolean
 
   constructor(options: { seed?: number; gossip?: boolean } = {}) {

@@ -16,6 +16,7 @@ import {
 import type { MemberRoster } from './member-roster.ts'
 import { encodeStatement, POLICY_KEY, POLICY_KIND } from './membership-records.ts'
 import { MEMBER_KIND } from './record.ts'
+import { dateNow } from './record-codec.ts'
 import type { RecordSets } from './record-sets.ts'
 import { packRecords } from './records-protocol.ts'
 import { LASTING_MS } from './space.ts'
@@ -112,7 +113,7 @@ export class JoinServer {
       role: 'member',
       formerRole: 'none',
       label: message.label,
-      joinedAt: clock.now(),
+      joinedAt: dateNow(clock),
       basis: invite === undefined ? 'open' : 'invite',
       invite,
     })
@@ -139,11 +140,11 @@ export class JoinServer {
     if (!opensInvite(message.invite.secret, terms)) refuse('unknown')
     if (terms.space !== founding.space) refuse('other space')
     if (!roster.chain.members.has(terms.inviter)) refuse('not by a member')
-    if (terms.expiresAt <= clock.now()) refuse('expired')
+    if (terms.expiresAt <= dateNow(clock)) refuse('expired')
     if (ledger.isRevoked(terms.id) || roster.isRevoked(terms.id, terms.inviter)) refuse('revoked')
     if (terms.uses === 'many') return terms
     if (terms.inviter !== self) refuse('made elsewhere')
-    const reason = ledger.takeFor(from, terms.id, clock.now())
+    const reason = ledger.takeFor(from, terms.id, dateNow(clock))
     if (reason !== undefined) refuse(reason)
     return terms
   }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { base32 } from 'multiformats/bases/base32'
+import type { Clock } from '../core/clock.ts'
 import { type CborValue, encodeCanonical } from '../core/encoding.ts'
 import { RECORD_BYTES_MAX } from '../core/limits.ts'
 import { peerIdFromPublicKey, type SigningKey, verifySignature } from '../core/signing-key.ts'
@@ -64,7 +65,8 @@ export function signRecord(key: SigningKey, draft: RecordDraft): SignedRecord {
     body: draft.body,
   }
   const unsigned = encodeCanonical(fields)
-  const bytes = encodeCanonical({ ...fields, sig: key.sign(Buffer.concat([SIGNATURE_DOMAIN, unsigned])) })
+  const sig = key.sign(Buffer.concat([SIGNATURE_DOMAIN, unsigned]))
+  const bytes = Uint8Array.from(encodeCanonical({ ...fields, sig }))
   if (bytes.byteLength > RECORD_BYTES_MAX)
     shape.fail(`it has ${bytes.byteLength} bytes, over the limit of ${RECORD_BYTES_MAX}`)
   const wrong = refuseNesting(encodeCanonical(draft.body), BODY_LIMITS)
@@ -122,6 +124,11 @@ export function decodeRecord(bytes: Uint8Array): SignedRecord {
   const read = readRecord(bytes)
   if (!isSigned(read)) shape.fail('its signature is not its author’s')
   return read.record
+}
+
+/** The wall clock in whole milliseconds, as dates in records are; a simulated clock may stand between two. */
+export function dateNow(clock: Clock): number {
+  return Math.floor(clock.now())
 }
 
 /** Whether `a` replaces `b` when both are about the same thing: the later one, or the larger id. */

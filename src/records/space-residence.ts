@@ -9,6 +9,7 @@ import { SPACE_KEY_BYTES } from './join-protocol.ts'
 import { MemberRoster } from './member-roster.ts'
 import type { Admission } from './membership.ts'
 import type { SignedRecord, SpaceId } from './record.ts'
+import { dateNow } from './record-codec.ts'
 import type { RecordSets } from './record-sets.ts'
 import { foundSpace, readFounding, SPACE_NONCE_BYTES } from './space.ts'
 import { type SpaceState, SpaceStateStore } from './space-state.ts'
@@ -99,7 +100,7 @@ export class SpaceResidence {
     const { key, clock, random } = this.#parts
     const { spaceName: name, label, admission } = options
     const nonce = random.bytes(SPACE_NONCE_BYTES)
-    const foundingRecord = foundSpace(key, { name, label, admission, nonce, now: clock.now() })
+    const foundingRecord = foundSpace(key, { name, label, admission, nonce, now: dateNow(clock) })
     const state: SpaceState = {
       founding: readFounding(foundingRecord),
       foundingRecord,

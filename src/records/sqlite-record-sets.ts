@@ -9,7 +9,7 @@ import type { Network } from '../network/network.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import { InvalidRecordError, UnknownAuthorError } from './errors.ts'
 import type { SignedRecord, SpaceId } from './record.ts'
-import { signRecord } from './record-codec.ts'
+import { dateNow, signRecord } from './record-codec.ts'
 import { RecordIntake } from './record-intake.ts'
 import type {
   MembershipTest,
@@ -174,7 +174,7 @@ class SqliteRecordSets implements RecordSets {
       })
     }
     // Later than what it replaces even when our clock is behind, and not gone before what it replaces.
-    const createdAt = Math.max(clock.now(), (before?.createdAt ?? 0) + 1, (options.after ?? 0) + 1)
+    const createdAt = Math.max(dateNow(clock), (before?.createdAt ?? 0) + 1, (options.after ?? 0) + 1)
     const wishedAt = Math.max(createdAt + options.lifetimeMs, before?.expiresAt ?? 0)
     const expiresAt = Math.min(wishedAt, createdAt + rules.lifetimeMsMax)
     const record = signRecord(signingKey, { space: shelf.space, kind, key, createdAt, expiresAt, body })

@@ -106,7 +106,7 @@ export class SyncSchedule {
   #waitForInterval(): void {
     const { clock, random, network, isMember } = this.#parts
     // Spread over a tenth, so that nodes that started together do not stay in step.
-    const delayMs = this.#intervalMs * (0.9 + random.fraction() * 0.2)
+    const delayMs = Math.round(this.#intervalMs * (0.9 + random.fraction() * 0.2))
     this.#intervalTimer = clock.after(delayMs, () => {
       this.#waitForInterval()
       const members = network.connectedPeers().filter(({ peer }) => isMember(peer))
