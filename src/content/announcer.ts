@@ -13,6 +13,8 @@ const BATCH_TIMEOUT_MS = 60_000
 const RETRY_MS = 30_000
 /** Provider records live 48 h (kad-dht); half of it leaves a day for being late. */
 const RENEW_MS = 22 * 3_600_000
+/** New ids wait this long for others, so that they go out sorted and are written down together. */
+const GATHER_MS = 250
 /** How often the table is looked at when nothing was queued meanwhile. */
 const LOOK_MS = 60_000
 
@@ -44,7 +46,10 @@ export class Announcer {
   readonly #announces: boolean
   readonly #renewMs: number
   readonly #stopping = new AbortController()
+  /** Not written down yet. */
+  readonly #fresh = new Map<ContentId, number>()
   #timer: Timer | undefined
+  #dueAt = Infinity
   #running: Promise<void> | undefined
 
   /** @param options.announces false for nodes that only download: they never say that they have anything. */
@@ -65,12 +70,19 @@ export class Announcer {
     await this.#running
   }
 
-  /** Queues ids; those queued or announced before keep their turn. */
+  /** Queues ids; those queued or announced before keep their turn. Written down soon, many at once. */
   announce(ids: Iterable<ContentId>, urgency: number): void {
     if (!this.#announces) return
+    for (const id of ids) this.#fresh.set(id, Math.min(this.#fresh.get(id) ?? urgency, urgency))
+    this.#schedule(GATHER_MS)
+  }
+
+  #writeFresh(): void {
     const { index, clock } = this.#parts
+    const fresh = [...this.#fresh]
+    this.#fresh.clear()
     index.transaction(() => {
-      for (const id of ids) {
+      for (const [id, urgency] of fresh) {
         index.run(
           `INSERT INTO announcement (digest, urgency, due_at) VALUES (?, ?, ?)
            ON CONFLICT (digest) DO UPDATE SET urgency = min(urgency, excluded.urgency)`,
@@ -80,13 +92,13 @@ export class Announcer {
         )
       }
     })
-    this.#schedule(0)
   }
 
   /** Lets ids run out: their provider records are not renewed. */
-  withdraw(ids: Iterable<ContentId>): void {
+  withdraw(ids: readonly ContentId[]): void {
     const { index } = this.#parts
     index.transaction(() => {
+      for (const id of ids) this.#fresh.delete(id)
       for (const id of ids) index.run('DELETE FROM announcement WHERE digest = ?', digestOf(id))
     })
   }
@@ -97,16 +109,20 @@ export class Announcer {
       'SELECT count(*) AS count FROM announcement WHERE due_at <= ?',
       this.#parts.clock.now(),
     )
-    return row?.count ?? 0
+    return (row?.count ?? 0) + this.#fresh.size
   }
 
   #schedule(delayMs: number): void {
     if (this.#stopping.signal.aborted || !this.#announces || this.#running !== undefined) return
+    const dueAt = this.#parts.clock.monotonic() + delayMs
+    if (dueAt >= this.#dueAt) return
+    this.#dueAt = dueAt
     this.#timer?.stop()
     this.#timer = this.#parts.clock.after(delayMs, () => {
+      this.#dueAt = Infinity
       this.#running = this.#work().then((nextMs) => {
         this.#running = undefined
-        this.#schedule(nextMs)
+        this.#schedule(this.#fresh.size > 0 ? GATHER_MS : nextMs)
       })
     })
   }
@@ -115,6 +131,7 @@ export class Announcer {
   async #work(): Promise<number> {
     const { network, clock, log, metrics } = this.#parts
     while (!this.#stopping.signal.aborted) {
+      if (this.#fresh.size > 0) this.#writeFresh()
       const batch = this.#nextBatch()
       if (batch.length === 0) return LOOK_MS
       try {

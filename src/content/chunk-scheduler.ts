@@ -1,10 +1,11 @@
 import type { Clock, Timer } from '../core/clock.ts'
-import { type ContentId, matchesContentId } from '../core/content-id.ts'
+import type { ContentId } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
+import { chunkOf } from '../storage/chunk.ts'
 import { openChunk } from './dds-client.ts'
 import { reasonOf, type Source, type SourcePool } from './source-pool.ts'
 
@@ -30,6 +31,8 @@ export interface ChunkSchedulerParts {
   pool: SourcePool
   /** Tells the reputation. */
   report: (peer: PeerId, what: PeerReport) => void
+  /** A peer alone sent wrong bytes for this chunk. */
+  onBadChunk: (id: ContentId, peer: PeerId) => void
 }
 
 export interface ChunkSchedulerOptions {
@@ -282,7 +285,8 @@ export class ChunkScheduler {
         return
       }
       if (this.#wanted.get(wanted.id) !== wanted) return
-      if (!matchesContentId(bytes, wanted.id)) {
+      // The store takes over this hash and does not compute it again.
+      if (chunkOf(bytes).id !== wanted.id) {
         this.#blame(wanted, source, from)
         return
       }
@@ -333,6 +337,7 @@ export class ChunkScheduler {
     source.excluded = 'corrupt'
     source.reason = 'corrupt'
     this.#parts.report(source.peer, 'bad-chunk')
+    this.#parts.onBadChunk(wanted.id, source.peer)
   }
 
   #noteGood(attempt: Attempt, sizeBytes: number): void {

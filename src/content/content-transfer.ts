@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../core/clock.ts'
-import { type ContentId, matchesContentId } from '../core/content-id.ts'
+import type { ContentId } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
+import type { Chunk } from '../storage/chunk.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import { ChunkScheduler, type PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
@@ -31,8 +32,8 @@ const HINTS_MAX = 64
 export interface Stripe {
   k: number
   ids: readonly ContentId[]
-  /** @param shards in the order of `ids`, at least k given. @returns all of them, with their true lengths. */
-  rebuild(shards: readonly (Uint8Array | undefined)[]): Uint8Array[]
+  /** @param held at least k of them. @returns all that are not in `held`, checked against their ids. */
+  rebuild(held: ReadonlyMap<ContentId, Uint8Array>): Chunk[]
 }
 
 export interface TransferParts {
@@ -45,6 +46,7 @@ export interface TransferParts {
   log: Logger
   metrics: Metrics
   report: (peer: PeerId, what: PeerReport) => void
+  onBadChunk: (id: ContentId, peer: PeerId) => void
   /** A chunk on our own disk was found damaged. */
   onDamaged: (id: ContentId) => void
 }
@@ -100,7 +102,7 @@ export class ContentTransfer {
       { signal, onChange: () => this.#poolChanged(), onHint: (peers) => this.#addHints(peers) },
     )
     this.#scheduler = new ChunkScheduler(
-      { network, clock, metrics, pool: this.#pool, report: parts.report },
+      { network, clock, metrics, pool: this.#pool, report: parts.report, onBadChunk: parts.onBadChunk },
       {
         signal,
         peersMax: options.peersMax,
@@ -264,28 +266,22 @@ export class ContentTransfer {
     this.#rebuilding.add(name)
     const enough = new AbortController()
     const signal = AbortSignal.any([enough.signal, this.#ending.signal])
-    const shards: (Uint8Array | undefined)[] = stripe.ids.map(() => undefined)
-    let have = 0
+    const held = new Map<ContentId, Uint8Array>()
+    let places = 0
     try {
       await new Promise<void>((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-        for (const [place, id] of stripe.ids.entries()) {
-          this.get(id, { order: 0, signal }).then(
-            (bytes) => {
-              if (have >= stripe.k || shards[place] !== undefined) return
-              shards[place] = bytes
-              have++
-              if (have === stripe.k) resolve()
-            },
-            () => {},
-          )
+        for (const id of stripe.ids) {
+          const take = (bytes: Uint8Array) => {
+            held.set(id, bytes)
+            places++
+            if (places === stripe.k) resolve()
+          }
+          this.get(id, { order: 0, signal }).then(take, () => {})
         }
       })
       enough.abort()
-      const whole = stripe.rebuild(shards)
-      for (const [place, id] of stripe.ids.entries()) {
-        const bytes = whole[place]
-        if (shards[place] !== undefined || bytes === undefined || !matchesContentId(bytes, id)) continue
+      for (const { id, bytes } of stripe.rebuild(held)) {
         this.#parts.metrics.count('kizuna_chunks_rebuilt_total')
         this.#options.onRebuilt?.(id)
         this.#noteProgress()

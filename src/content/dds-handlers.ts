@@ -173,7 +173,7 @@ async function* answerStore(
     policy: { kind: 'replica', copies: 1 } as const,
     sizeBytes: bytes.byteLength,
   }
-  parts.kept.keep(kept, 'space', [id])
+  await parts.kept.keep(kept, 'space', [id])
   parts.onPlaced(kept)
   parts.metrics.count('kizuna_chunks_placed_total')
   yield answer(StoreChunkCode.STORE_OK, known)
@@ -236,7 +236,7 @@ async function* answerHave(
   if (mayPlace && parts.community.isMember(from)) {
     const there = ids.filter((_, place) => held[place])
     if (there.length > 0) {
-      parts.kept.keep(facts, 'space', there)
+      await parts.kept.keep(facts, 'space', there)
       parts.onPlaced(facts)
     }
   }
@@ -266,7 +266,7 @@ async function* answerInstruction(
   for (const id of ids) {
     if (refused) yield answer(id, ReplicationCode.REPLICATION_REFUSED)
     else if (await parts.chunks.has(id)) {
-      parts.kept.keep(facts, 'space', [id])
+      await parts.kept.keep(facts, 'space', [id])
       yield answer(id, ReplicationCode.REPLICATION_ALREADY_HELD)
     } else missing.push(id)
   }

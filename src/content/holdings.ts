@@ -194,6 +194,12 @@ export class Holdings {
     return 0
   }
 
+  /** Asks every connected member to take over our set now; returns how many keys they learnt together. */
+  async offerAll(options: CallOptions = {}): Promise<number> {
+    const counts = this.#connectedMembers().map((peer) => this.offer(peer, options).catch(() => 0))
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+  }
+
   async #sync(peer: PeerId, options: CallOptions): Promise<HoldingsChange> {
     const { network, clock, metrics } = this.#parts
     const signal = clock.deadline(options.timeoutMs ?? SYNC_TIMEOUT_MS, options.signal, this.#stopping.signal)

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
+import { GroupCommit } from '../storage/group-commit.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import type { Pins } from '../storage/pins.ts'
 import type { DurabilityPolicy } from './content.ts'
@@ -13,6 +14,9 @@ export type Keeper = (typeof KEEPERS)[number]
 
 /** Objects the user let go of are not taken from the space again for this long. */
 const DECLINE_MS = 7 * 24 * 3_600_000
+
+/** Chunks that arrive one by one from many peers are written down together, up to this many at once. */
+const WISHES_AT_ONCE_MAX = 256
 
 const MIGRATIONS = [
   `CREATE TABLE kept_object (
@@ -38,108 +42,137 @@ export interface KeptObject extends ObjectFacts {
   addedAt: number
 }
 
+export interface KeptObjectsParts {
+  index: IndexDatabase
+  pins: Pins
+  holdings: Holdings
+  clock: Clock
+  /** Says on the DHT what is kept here. */
+  announce: (root: ContentId, ids: readonly ContentId[]) => void
+}
+
+interface KeepWish {
+  facts: ObjectFacts
+  keeper: Keeper
+  ids: readonly ContentId[]
+  options: { expiresAt?: number }
+}
+
 /**
  * What is kept here and why, durable: the facts of each object (policy, publisher), the pins on its chunks, and,
  * in step with them, our set of kept keys. Whoever holds one chunk knows enough to repair the object.
  */
 export class KeptObjects {
-  readonly #index: IndexDatabase
-  readonly #pins: Pins
-  readonly #holdings: Holdings
-  readonly #clock: Clock
+  readonly #parts: KeptObjectsParts
+  readonly #commits: GroupCommit<KeepWish>
 
-  constructor(parts: { index: IndexDatabase; pins: Pins; holdings: Holdings; clock: Clock }) {
-    this.#index = parts.index
-    this.#pins = parts.pins
-    this.#holdings = parts.holdings
-    this.#clock = parts.clock
-    this.#index.migrate('kept-objects', MIGRATIONS)
+  constructor(parts: KeptObjectsParts) {
+    this.#parts = parts
+    parts.index.migrate('kept-objects', MIGRATIONS)
+    this.#commits = new GroupCommit(
+      async (wishes) =>
+        parts.index.transaction(() => {
+          for (const wish of wishes) this.#write(wish)
+        }),
+      { itemsMax: WISHES_AT_ONCE_MAX },
+    )
   }
 
   /** Loads our set of kept keys from the pins. */
   load(): void {
-    this.#holdings.noteOwn(this.#pins.chunkIds())
+    this.#parts.holdings.noteOwn(this.#parts.pins.chunkIds())
   }
 
-  /** Keeps these chunks, which are stored already, for an object; may be called again and adds. */
-  keep(
+  /**
+   * Keeps these chunks, which are stored already, for an object; may be called again and adds. Durable when it
+   * resolves; calls at the same time share a transaction.
+   */
+  async keep(
     facts: ObjectFacts,
     keeper: Keeper,
     ids: readonly ContentId[],
     options: { expiresAt?: number } = {},
-  ): void {
+  ): Promise<void> {
+    await this.#commits.add({ facts, keeper, ids, options })
+    this.#parts.holdings.noteOwn(ids)
+    this.#parts.announce(facts.root, ids)
+  }
+
+  #write({ facts, keeper, ids, options }: KeepWish): void {
+    const { index, pins, clock } = this.#parts
     const { policy } = facts
-    this.#index.transaction(() => {
-      this.#index.run(
-        `INSERT INTO kept_object (root, publisher, copies, k, m, size_bytes, added_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO NOTHING`,
-        digestOf(facts.root),
-        facts.publisher,
-        policy.kind === 'replica' ? policy.copies : 0,
-        policy.kind === 'rs' ? policy.k : 0,
-        policy.kind === 'rs' ? policy.m : 0,
-        facts.sizeBytes,
-        this.#clock.now(),
-      )
-      if (keeper === 'self')
-        this.#index.run('DELETE FROM declined_object WHERE root = ?', digestOf(facts.root))
-      this.#pins.add({ root: facts.root, owner: keeper, ...options }, ids)
-    })
-    this.#holdings.noteOwn(ids)
+    index.run(
+      `INSERT INTO kept_object (root, publisher, copies, k, m, size_bytes, added_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO NOTHING`,
+      digestOf(facts.root),
+      facts.publisher,
+      policy.kind === 'replica' ? policy.copies : 0,
+      policy.kind === 'rs' ? policy.k : 0,
+      policy.kind === 'rs' ? policy.m : 0,
+      facts.sizeBytes,
+      clock.now(),
+    )
+    if (keeper === 'self') index.run('DELETE FROM declined_object WHERE root = ?', digestOf(facts.root))
+    pins.add({ root: facts.root, owner: keeper, ...options }, ids)
   }
 
   /** Lets go of what a keeper keeps; the chunks themselves go with the garbage. False when there was nothing. */
   release(root: ContentId, keeper: Keeper): boolean {
-    const ids = this.#pins.chunkIdsOf({ root, owner: keeper })
-    const removed = this.#index.transaction(() => {
-      const had = this.#pins.remove(root, keeper)
-      const left = KEEPERS.some((other) => this.#pins.chunkIdsOf({ root, owner: other }).length > 0)
-      if (!left) this.#index.run('DELETE FROM kept_object WHERE root = ?', digestOf(root))
+    const ids = this.#parts.pins.chunkIdsOf({ root, owner: keeper })
+    const removed = this.#parts.index.transaction(() => {
+      const had = this.#parts.pins.remove(root, keeper)
+      const left = KEEPERS.some((other) => this.#parts.pins.chunkIdsOf({ root, owner: other }).length > 0)
+      if (!left) this.#parts.index.run('DELETE FROM kept_object WHERE root = ?', digestOf(root))
       return had
     })
-    this.#holdings.forgetOwn(ids.filter((id) => !this.#pins.has(id)))
+    this.#parts.holdings.forgetOwn(ids.filter((id) => !this.#parts.pins.has(id)))
     return removed
   }
 
   /** The user does not want it: for a while the space may not place it here either. */
   decline(root: ContentId): void {
-    this.#index.run(
+    this.#parts.index.run(
       'INSERT OR REPLACE INTO declined_object (root, until) VALUES (?, ?)',
       digestOf(root),
-      this.#clock.now() + DECLINE_MS,
+      this.#parts.clock.now() + DECLINE_MS,
     )
   }
 
   isDeclined(root: ContentId): boolean {
-    const row = this.#index.get<{ until: number }>(
+    const row = this.#parts.index.get<{ until: number }>(
       'SELECT until FROM declined_object WHERE root = ?',
       digestOf(root),
     )
-    return row !== undefined && row.until > this.#clock.now()
+    return row !== undefined && row.until > this.#parts.clock.now()
   }
 
   get(root: ContentId): KeptObject | undefined {
-    const row = this.#index.get<Row>('SELECT * FROM kept_object WHERE root = ?', digestOf(root))
+    const row = this.#parts.index.get<Row>('SELECT * FROM kept_object WHERE root = ?', digestOf(root))
     return row === undefined ? undefined : fromRow(row)
   }
 
   /** Every object, oldest first. */
   list(): KeptObject[] {
-    return this.#index.all<Row>('SELECT * FROM kept_object ORDER BY added_at, root').map(fromRow)
+    return this.#parts.index.all<Row>('SELECT * FROM kept_object ORDER BY added_at, root').map(fromRow)
   }
 
   /** Whether we, rather than the space, keep it. */
   isOurs(root: ContentId): boolean {
-    return this.#pins.chunkIdsOf({ root, owner: 'self' }).length > 0
+    return this.#parts.pins.chunkIdsOf({ root, owner: 'self' }).length > 0
+  }
+
+  /** When our own pin ends, if ever. */
+  expiresAt(root: ContentId): number | undefined {
+    return this.#parts.pins.list({ owner: 'self' }).find((pin) => pin.root === root)?.expiresAt
   }
 
   isKept(id: ContentId): boolean {
-    return this.#pins.has(id)
+    return this.#parts.pins.has(id)
   }
 
   /** Objects that keep this chunk here. */
   rootsOf(id: ContentId): ContentId[] {
-    return this.#pins.rootsOf(id)
+    return this.#parts.pins.rootsOf(id)
   }
 }
 

@@ -48,7 +48,7 @@ export function lossMargin(holders: readonly (readonly PeerId[])[], needed: numb
   let lost = 0
   for (;;) {
     let worst: { peer: PeerId; remaining: number; own: number } | undefined
-    for (const [peer, shards] of left) {
+    for (const [peer, shards] of [...left]) {
       left.delete(peer)
       const remaining = shardsLeft()
       left.set(peer, shards)

@@ -1,0 +1,288 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import type { ContentId } from '../core/content-id.ts'
+import { AbortedError, InvalidInputError } from '../core/errors.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import type { Chunk } from '../storage/chunk.ts'
+import { chunkContent } from '../storage/chunk-content.ts'
+import type { ChunkStore } from '../storage/chunk-store.ts'
+import { type ChunkingProfile, chunkBytesMax, defaultProfile } from '../storage/chunking-profile.ts'
+import { SizeMismatchError } from '../storage/errors.ts'
+import { ManifestBuilder } from '../storage/manifest-builder.ts'
+import { addParity, type StripedChunk } from '../storage/parity.ts'
+import { createErasureCode } from '../storage/reed-solomon.ts'
+import { choosePolicy, REPLICA_BELOW_BYTES } from './choose-policy.ts'
+import type { Community } from './community.ts'
+import type { PublishedContent, PublishOptions } from './content.ts'
+import { CIPHER_KEY_BYTES, CIPHER_SCHEME, encryptStream } from './content-cipher.ts'
+import { checkPolicy, type ObjectFacts } from './dds-protocol.ts'
+import type { KeptObjects } from './kept-objects.ts'
+import { type ObjectManifest, readObjectManifest } from './object-manifest.ts'
+import { type PushParts, pushCopies } from './push-copies.ts'
+import type { Replicator } from './replicator.ts'
+import { contentSizeOf } from './retrieve-content.ts'
+
+/** Chunks on their way to the disk at once; with 1 MiB chunks the most that publishing holds besides a stripe. */
+const WRITES_AT_ONCE_MAX = 8
+
+export interface PublishParts extends PushParts {
+  community: Community
+  chunks: ChunkStore
+  kept: KeptObjects
+  replicator: Replicator
+  clock: Clock
+  random: Random
+  log: Logger
+  metrics: Metrics
+}
+
+export interface PublishSettings {
+  /** Peers that get a copy of everything we publish, besides those that placement chooses. */
+  friends: readonly PeerId[]
+}
+
+/**
+ * Publishes content in one pass: cut, (encrypt,) hash, store, parity, manifest, pin; then announce and replicate.
+ * Nothing is pinned before everything is stored, so that a crash or an abort leaves only garbage.
+ *
+ * @throws SizeMismatchError, DiskFullError, QuotaExceededError, InvalidInputError, AbortedError; what the source
+ *   throws. Too few peers are no error: the result says how many copies there are.
+ */
+export async function publishContent(
+  parts: PublishParts,
+  settings: PublishSettings,
+  source: AsyncIterable<Uint8Array>,
+  options: PublishOptions & { kind?: 'file' | 'folder' } = {},
+): Promise<PublishedContent> {
+  if (options.policy !== undefined) checkPolicy(options.policy)
+  const startedAt = parts.clock.monotonic()
+  try {
+    const stored = await storeContent(parts, source, options)
+    const { facts, manifest } = stored
+    const ids = [facts.root, ...manifest.shape.pageIds, ...manifest.catalogue]
+    options.signal?.throwIfAborted()
+    await parts.kept.keep(facts, 'self', ids)
+    const chunks = manifest.shape.dataIds.length
+    options.onProgress?.({ phase: 'chunk', done: chunks, total: chunks, unit: 'chunks' })
+    parts.log.info('content stored', { id: facts.root, sizeBytes: facts.sizeBytes, chunks })
+    if ((options.acknowledge ?? 'replicated') === 'local') {
+      void replicate(parts, settings, facts, manifest, {}).catch((error) =>
+        parts.log.warn('replication in the background failed', { id: facts.root, error }),
+      )
+    } else {
+      await replicate(parts, settings, facts, manifest, options)
+    }
+    parts.metrics.count('kizuna_published_total')
+    parts.metrics.observeSeconds('kizuna_publish_seconds', (parts.clock.monotonic() - startedAt) / 1000)
+    return resultOf(parts, stored)
+  } catch (error) {
+    if (options.signal?.aborted === true) throw new AbortedError({ what: 'Publishing', cause: error })
+    throw error
+  }
+}
+
+interface StoredContent {
+  facts: ObjectFacts
+  manifest: ObjectManifest
+  key: Uint8Array | undefined
+}
+
+async function storeContent(
+  parts: PublishParts,
+  source: AsyncIterable<Uint8Array>,
+  options: PublishOptions & { kind?: 'file' | 'folder' },
+): Promise<StoredContent> {
+  const profile = profileFor(options)
+  const key = options.encrypt === true ? parts.random.bytes(CIPHER_KEY_BYTES) : undefined
+  const plain = countBytes(source, options)
+  const bytes = key === undefined ? plain : encryptStream(plain, { key, chunkBytes: chunkBytesMax(profile) })
+  const { signal } = options
+  const writes = new Writes(parts.chunks, signal)
+  const chunks = chunkContent(bytes, { profile, signal })[Symbol.asyncIterator]()
+  try {
+    const begin = await readBegin(chunks, options)
+    const policy = options.policy ?? choosePolicy(begin.sizeBytes, uptimesOf(parts.community))
+    const builder = new ManifestBuilder({
+      profile,
+      kind: options.kind ?? 'file',
+      ...(policy.kind === 'rs' ? { k: policy.k, m: policy.m } : {}),
+      encryption: key === undefined ? undefined : { scheme: CIPHER_SCHEME, parameters: new Uint8Array(0) },
+    })
+    const wholeHash = createHash('sha256')
+    const cut = continued(begin.chunks, chunks)
+    const striped =
+      policy.kind === 'rs' ? addParity(cut, createErasureCode(policy.k, policy.m)) : withoutParity(cut)
+    for await (const { kind, chunk } of striped) {
+      await writes.put(chunk)
+      if (kind === 'data') {
+        wholeHash.update(chunk.bytes)
+        builder.addChunk(chunk.id, chunk.bytes.byteLength)
+      } else builder.addParity([chunk.id])
+      for (const page of builder.takePages()) await writes.put(page)
+    }
+    const built = builder.finish({ sha256: wholeHash.digest() })
+    for (const page of built.pages) await writes.put(page)
+    await writes.put(built.chunk)
+    await writes.finish()
+    const readPage = (id: ContentId) => parts.chunks.get(id)
+    const manifest = await readObjectManifest(built.chunk.id, built.chunk.bytes, readPage)
+    const facts = {
+      root: built.chunk.id,
+      publisher: parts.community.self,
+      policy,
+      sizeBytes: built.manifest.sizeBytes,
+    }
+    return { facts, manifest, key }
+  } finally {
+    await writes.finish().catch(() => {})
+    await chunks.return?.(undefined)
+  }
+}
+
+/** Chunks read before the policy is fixed: as much as it takes to know that the content is not small. */
+async function readBegin(
+  chunks: AsyncIterator<Chunk>,
+  options: PublishOptions,
+): Promise<{ chunks: Chunk[]; sizeBytes: number | undefined }> {
+  if (options.sizeBytes !== undefined || options.policy !== undefined) {
+    return { chunks: [], sizeBytes: options.sizeBytes }
+  }
+  const begin: Chunk[] = []
+  let sizeBytes = 0
+  while (sizeBytes < REPLICA_BELOW_BYTES) {
+    const next = await chunks.next()
+    if (next.done === true) return { chunks: begin, sizeBytes }
+    begin.push(next.value)
+    sizeBytes += next.value.bytes.byteLength
+  }
+  return { chunks: begin, sizeBytes: undefined }
+}
+
+async function* continued(begin: readonly Chunk[], rest: AsyncIterator<Chunk>): AsyncGenerator<Chunk> {
+  yield* begin
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+}
+
+/** Lets the bytes through, reports how many, and holds the source to the size it was declared with. */
+async function* countBytes(
+  source: AsyncIterable<Uint8Array>,
+  { sizeBytes, onProgress }: PublishOptions,
+): AsyncGenerator<Uint8Array> {
+  let readBytes = 0
+  for await (const bytes of source) {
+    readBytes += bytes.byteLength
+    if (sizeBytes !== undefined && readBytes > sizeBytes) {
+      throw new SizeMismatchError({ declaredBytes: sizeBytes, readBytes })
+    }
+    yield bytes
+    onProgress?.({ phase: 'read', done: readBytes, total: sizeBytes, unit: 'bytes' })
+  }
+  if (sizeBytes !== undefined && readBytes !== sizeBytes) {
+    throw new SizeMismatchError({ declaredBytes: sizeBytes, readBytes })
+  }
+}
+
+async function* withoutParity(
+  chunks: AsyncIterable<Chunk>,
+): AsyncGenerator<Pick<StripedChunk, 'kind' | 'chunk'>> {
+  for await (const chunk of chunks) yield { kind: 'data', chunk }
+}
+
+/** Writes a bounded number of chunks at once; the first failure ends everything. */
+class Writes {
+  readonly #chunks: ChunkStore
+  readonly #signal: AbortSignal | undefined
+  readonly #running = new Set<Promise<void>>()
+  #failed: { error: unknown } | undefined
+
+  constructor(chunks: ChunkStore, signal: AbortSignal | undefined) {
+    this.#chunks = chunks
+    this.#signal = signal
+  }
+
+  /** Resolves when there is room for the next. */
+  async put(chunk: Chunk): Promise<void> {
+    const write: Promise<void> = this.#chunks
+      .put(chunk.id, chunk.bytes, this.#signal === undefined ? {} : { signal: this.#signal })
+      .then(
+        () => {},
+        (error) => {
+          this.#failed ??= { error }
+        },
+      )
+      .finally(() => this.#running.delete(write))
+    this.#running.add(write)
+    while (this.#running.size >= WRITES_AT_ONCE_MAX) await Promise.race(this.#running)
+    this.#check()
+  }
+
+  /** Resolves when all are durable. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#running)
+    this.#check()
+  }
+
+  #check(): void {
+    if (this.#failed !== undefined) throw this.#failed.error
+  }
+}
+
+async function replicate(
+  parts: PublishParts,
+  settings: PublishSettings,
+  facts: ObjectFacts,
+  manifest: ObjectManifest,
+  options: PublishOptions,
+): Promise<void> {
+  let done = 0
+  const peers = new Set<PeerId>()
+  const onKept = (_: ContentId, peer: PeerId) => {
+    done++
+    peers.add(peer)
+    options.onProgress?.({ phase: 'replicate', done, total: undefined, unit: 'chunks', peers: peers.size })
+  }
+  const signalled = options.signal === undefined ? {} : { signal: options.signal }
+  await parts.replicator.ensure(facts, manifest, { ...signalled, onKept })
+  const manifestIds = [facts.root, ...manifest.shape.pageIds]
+  for (const peer of settings.friends) {
+    if (peer === parts.community.self) continue
+    await pushCopies(parts, { peer, facts, manifestIds, ids: manifest.catalogue }, { ...signalled, onKept })
+  }
+}
+
+function resultOf(parts: PublishParts, { facts, manifest, key }: StoredContent): PublishedContent {
+  const { confirmed } = parts.replicator.durability(facts, manifest)
+  const { policy } = facts
+  const target = policy.kind === 'replica' ? policy.copies : policy.k + policy.m
+  const isEmpty = manifest.shape.dataIds.length === 0
+  const acknowledged = isEmpty || confirmed >= target ? 'replicated' : 'local'
+  return {
+    id: facts.root,
+    sizeBytes: contentSizeOf(manifest),
+    chunks: manifest.shape.dataIds.length,
+    copies: confirmed,
+    policy,
+    acknowledged,
+    key,
+    sha256: Buffer.from(manifest.sha256).toString('hex'),
+  }
+}
+
+function profileFor(options: PublishOptions): ChunkingProfile {
+  const profile = options.profile ?? defaultProfile(options.sizeBytes)
+  if (options.encrypt !== true || profile !== 'cdc') return profile
+  throw new InvalidInputError({
+    what: 'The chunking profile',
+    reason: 'content-defined chunks of encrypted content would tell what is in it',
+    hint: 'Leave the profile out, or share without encryption.',
+  })
+}
+
+/** Uptimes of everybody who could take a part, us included. */
+function uptimesOf(community: Community): number[] {
+  const willing = community.members().filter(({ online, stores }) => online && stores)
+  return [...willing.map(({ uptime }) => uptime), 1]
+}
