@@ -66,6 +66,8 @@ class FileChunkStore implements ChunkStore {
   readonly #writes = new Slots(WRITES_MAX)
   readonly #reads = new Slots(READS_MAX)
   readonly #running = new Set<Promise<unknown>>()
+  /** How many deletions of a chunk are on their way. */
+  readonly #deleting = new Map<ContentId, number>()
   #usage = { chunks: 0, sizeBytes: 0, fileDiskBytes: 0 }
   #compaction: Promise<void> | undefined
   #closed = false
@@ -136,16 +138,24 @@ class FileChunkStore implements ChunkStore {
 
   async sizeOf(id: ContentId): Promise<number | undefined> {
     this.#check()
-    return this.#table.find(digestOf(id))?.size
+    // What is being deleted is no longer held: whoever asks may rely on the answer and not store it again.
+    return this.#deleting.has(id) ? undefined : this.#table.find(digestOf(id))?.size
   }
 
   delete(id: ContentId): Promise<boolean> {
-    return this.#track(() =>
-      this.#serial.run(id, async () => {
-        if (this.#table.find(digestOf(id)) === undefined) return false
-        return this.#remove(id, false)
-      }),
-    )
+    return this.#track(async () => {
+      this.#deleting.set(id, (this.#deleting.get(id) ?? 0) + 1)
+      try {
+        return await this.#serial.run(id, async () => {
+          if (this.#table.find(digestOf(id)) === undefined) return false
+          return this.#remove(id, false)
+        })
+      } finally {
+        const others = (this.#deleting.get(id) ?? 1) - 1
+        if (others > 0) this.#deleting.set(id, others)
+        else this.#deleting.delete(id)
+      }
+    })
   }
 
   async *ids(): AsyncGenerator<ContentId> {

@@ -217,7 +217,7 @@ test('an unsynced file is some mixture of its states, whatever was done to it', 
         const next = Buffer.alloc(kind === 'write' ? Math.max(model.length, reach) : at)
         model.copy(next)
         if (kind === 'write') {
-          next.fill(index + 1, at, at + length)
+          if (length > 0) next.fill(index + 1, at, at + length)
           await file.write(at, Buffer.alloc(length, index + 1))
         } else await file.truncate(at)
         model = next
