@@ -247,7 +247,12 @@ class CommunityMembership implements Membership {
     if (periods.length >= PERIODS_MAX) {
       throw new LimitExceededError({ what: 'The number of changes of admission', limit: PERIODS_MAX - 1 })
     }
-    const since = Math.max(dateNow(clock), (periods.at(-1)?.since ?? 0) + 1)
+    // Nobody who is in already is put out by it, not even those whose certificates are dated ahead.
+    const latest = Math.max(
+      records.list(MEMBER_KIND, { limit: 1 })[0]?.createdAt ?? 0,
+      periods.at(-1)?.since ?? 0,
+    )
+    const since = Math.max(dateNow(clock), latest + 1)
     const body = { periods: [...periods, { since, admission }].map((period) => ({ ...period })) }
     await records.put(POLICY_KIND, POLICY_KEY, body, { lifetimeMs: LASTING_MS })
   }
