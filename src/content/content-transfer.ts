@@ -46,6 +46,8 @@ export interface TransferParts {
   log: Logger
   metrics: Metrics
   report: (peer: PeerId, what: PeerReport) => void
+  /** A chunk was fetched for a reader and stored. */
+  noteFetched: (id: ContentId, sizeBytes: number) => void
   onBadChunk: (id: ContentId, peer: PeerId) => void
   /** A chunk on our own disk was found damaged. */
   onDamaged: (id: ContentId) => void
@@ -301,6 +303,7 @@ export class ContentTransfer {
     this.#unstoredBytes += bytes.byteLength
     this.#parts.chunks
       .put(id, bytes)
+      .then(() => this.#parts.noteFetched(id, bytes.byteLength))
       // A full disk stops no reader: the bytes were verified and go on to whoever asked.
       .catch((error) => this.#parts.log.debug('fetched chunk not stored', { id, error }))
       .finally(() => {

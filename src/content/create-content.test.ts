@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { randomContent, readAll, sourceOf, type TestNode, TestSpace } from './test-space.ts'
+import { randomContent, readAll, sourceOf, type TestNode, TestSpace } from './space-under-test.suite.ts'
 
 describe('content in a space of five', () => {
   let space: TestSpace

@@ -5,6 +5,8 @@ import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId, SigningKey } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
+import type { ChunkCache } from '../storage/chunk-cache.ts'
+import { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import type { Pins } from '../storage/pins.ts'
@@ -30,6 +32,10 @@ export interface ContentParts {
   index: IndexDatabase
   chunks: ChunkStore
   pins: Pins
+  /** Keeps chunks that are being worked with from the garbage collector. @default leases of our own */
+  leases?: ChunkLeases
+  /** Told of every chunk fetched for a reader; @default everything fetched stays until it is collected */
+  cache?: ChunkCache
   network: Network
   community: Community
   /** Anything that takes reports about peers; `network/reputation.ts` in life. */
@@ -74,10 +80,14 @@ export interface ContentOptions {
 /** Free bytes we count for ourselves when nobody says: one class of `place-chunks.ts`. */
 const FREE_BYTES_DEFAULT = 100 * 2 ** 30
 
+/** The cache makes room after so many fetched bytes: it may be over its limit by this much. */
+const TRIM_AFTER_BYTES = 64 * 2 ** 20
+
 /** The content service over its parts; call `start` before use. */
 export function createContent(parts: ContentParts, given: Partial<ContentOptions> = {}): Content {
   const { network, chunks, clock, metrics } = parts
   const log = parts.log.named('content')
+  const leases = parts.leases ?? new ChunkLeases()
   const options: ContentOptions = { ...defaultOptions(network.peerId), ...given }
   const report = (peer: PeerId, what: PeerReport) => parts.reputation.report(peer, what)
   const holdings = new Holdings(
@@ -95,11 +105,19 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     { heal: (id, signal) => healer(id, signal) },
   )
   const onDamaged = (id: ContentId) => damaged.note(id)
-  const transferParts = { ...parts, log, holdings, report, onDamaged, onBadChunk: damaged.noteBadChunk }
+  const transferParts = {
+    ...parts,
+    log,
+    holdings,
+    report,
+    noteFetched: noteFetched(parts, log),
+    onDamaged,
+    onBadChunk: damaged.noteBadChunk,
+  }
   const openTransfer = (transfer: Omit<ConstructorParameters<typeof ContentTransfer>[1], 'peersMax'>) =>
     new ContentTransfer(transferParts, { ...transfer, peersMax: options.peersMax })
   const manifests = new ManifestReader({ chunks, openTransfer })
-  const keepParts = { chunks, kept, openTransfer, manifests }
+  const keepParts = { chunks, kept, leases, openTransfer, manifests }
   const fetchForSpace: Parameters<typeof handleDdsRequests>[0]['fetchForSpace'] = (
     facts,
     ids,
@@ -141,7 +159,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     openTransfer,
     loadManifest: manifests.load.bind(manifests),
   }
-  const publishParts = { ...parts, log, holdings, kept, replicator }
+  const publishParts = { ...parts, log, leases, holdings, kept, replicator }
   const settings = { friends: options.friends }
   let stopHandlers = () => {}
 
@@ -153,6 +171,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
           ...parts,
           server,
           log,
+          leases,
           holdings,
           kept,
           report,
@@ -254,6 +273,18 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     }),
   }
   return content
+}
+
+/** Tells the cache of a fetched chunk, and has it make room now and then. */
+function noteFetched(parts: ContentParts, log: Logger): (id: ContentId, sizeBytes: number) => void {
+  let sinceTrim = 0
+  return (id, sizeBytes) => {
+    parts.cache?.note(id, sizeBytes)
+    sinceTrim += sizeBytes
+    if (sinceTrim < TRIM_AFTER_BYTES) return
+    sinceTrim = 0
+    parts.cache?.trim().catch((error) => log.debug('cache not trimmed', { error }))
+  }
 }
 
 function defaultOptions(self: PeerId): ContentOptions {

@@ -7,6 +7,7 @@ import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { type PeerId, peerIdFromPublicKey, verifySignature } from '../core/signing-key.ts'
 import type { Network, RequestContext } from '../network/network.ts'
+import type { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
@@ -56,6 +57,7 @@ export interface DdsHandlerParts {
   community: Community
   holdings: Holdings
   kept: KeptObjects
+  leases: ChunkLeases
   log: Logger
   metrics: Metrics
   report: (peer: PeerId, what: PeerReport) => void
@@ -155,6 +157,7 @@ async function* answerStore(
     return yield answer(StoreChunkCode.STORE_REFUSED_QUOTA)
   }
   const bytes = await joinFrames(body, request.sizeBytes)
+  using _lease = parts.leases.hold([id])
   let known = false
   try {
     known = (await parts.chunks.put(id, bytes)) === 'known'

@@ -1,5 +1,6 @@
 import type { ContentId } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
+import type { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { ObjectFacts } from './dds-protocol.ts'
 import type { Keeper, KeptObjects } from './kept-objects.ts'
@@ -11,6 +12,7 @@ const AT_ONCE_MAX = 16
 export interface KeepChunksParts {
   chunks: ChunkStore
   kept: KeptObjects
+  leases: ChunkLeases
   manifests: ManifestReader
   openTransfer: OpenTransfer
 }
@@ -41,7 +43,9 @@ export async function* keepChunks(
     hints: [...input.hints, ...sources],
     stripeOf: (id) => manifest.stripeOf(id),
   })
+  const lease = parts.leases.hold()
   const keep = async (id: ContentId, order: number): Promise<ContentId> => {
+    lease.add(id)
     const bytes = await transfer.get(id, { order })
     await parts.chunks.put(id, bytes)
     const expiry = input.expiresAt === undefined ? {} : { expiresAt: input.expiresAt }
@@ -75,6 +79,7 @@ export async function* keepChunks(
     }
   } finally {
     transfer.close()
+    lease.release()
   }
   if (failure !== undefined) throw failure.error
 }

@@ -8,6 +8,7 @@ import type { Random } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Chunk } from '../storage/chunk.ts'
 import { chunkContent } from '../storage/chunk-content.ts'
+import type { ChunkLease, ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import { type ChunkingProfile, chunkBytesMax, defaultProfile } from '../storage/chunking-profile.ts'
 import { SizeMismatchError } from '../storage/errors.ts'
@@ -32,6 +33,7 @@ export interface PublishParts extends PushParts {
   community: Community
   chunks: ChunkStore
   kept: KeptObjects
+  leases: ChunkLeases
   replicator: Replicator
   clock: Clock
   random: Random
@@ -59,8 +61,9 @@ export async function publishContent(
 ): Promise<PublishedContent> {
   if (options.policy !== undefined) checkPolicy(options.policy)
   const startedAt = parts.clock.monotonic()
+  using lease = parts.leases.hold()
   try {
-    const stored = await storeContent(parts, source, options)
+    const stored = await storeContent(parts, source, options, lease)
     const { facts, manifest } = stored
     const ids = [facts.root, ...manifest.shape.pageIds, ...manifest.catalogue]
     options.signal?.throwIfAborted()
@@ -94,13 +97,14 @@ async function storeContent(
   parts: PublishParts,
   source: AsyncIterable<Uint8Array>,
   options: PublishOptions & { kind?: 'file' | 'folder' },
+  lease: ChunkLease,
 ): Promise<StoredContent> {
   const profile = profileFor(options)
   const key = options.encrypt === true ? parts.random.bytes(CIPHER_KEY_BYTES) : undefined
   const plain = countBytes(source, options)
   const bytes = key === undefined ? plain : encryptStream(plain, { key, chunkBytes: chunkBytesMax(profile) })
   const { signal } = options
-  const writes = new Writes(parts.chunks, signal)
+  const writes = new Writes(parts.chunks, lease, signal)
   const chunks = chunkContent(bytes, { profile, signal })[Symbol.asyncIterator]()
   try {
     const begin = await readBegin(chunks, options)
@@ -194,17 +198,20 @@ async function* withoutParity(
 /** Writes a bounded number of chunks at once; the first failure ends everything. */
 class Writes {
   readonly #chunks: ChunkStore
+  readonly #lease: ChunkLease
   readonly #signal: AbortSignal | undefined
   readonly #running = new Set<Promise<void>>()
   #failed: { error: unknown } | undefined
 
-  constructor(chunks: ChunkStore, signal: AbortSignal | undefined) {
+  constructor(chunks: ChunkStore, lease: ChunkLease, signal: AbortSignal | undefined) {
     this.#chunks = chunks
+    this.#lease = lease
     this.#signal = signal
   }
 
   /** Resolves when there is room for the next. */
   async put(chunk: Chunk): Promise<void> {
+    this.#lease.add(chunk.id)
     const write: Promise<void> = this.#chunks
       .put(chunk.id, chunk.bytes, this.#signal === undefined ? {} : { signal: this.#signal })
       .then(

@@ -3,6 +3,7 @@
  * from what is true, as status records would tell it.
  */
 import { hash } from 'node:crypto'
+import { MessageChannel } from 'node:worker_threads'
 import { type Clock, SystemClock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { type Logger, silentLogger } from '../core/log.ts'
@@ -63,7 +64,7 @@ export class TestSpace {
     this.clock = options.clock ?? new SystemClock()
     this.random = new SeededRandom(options.seed ?? 1)
     this.hub = new MemoryNetworkHub({ clock: this.clock, random: this.random })
-    this.#alive.port1.onmessage = () => {}
+    this.#alive.port1.ref()
   }
 
   /** Nodes that all know each other and are connected. */
