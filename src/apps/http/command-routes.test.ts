@@ -114,6 +114,23 @@ test('a body of any type is streamed into share with the query as its input', as
   assert.equal(plain.json().id, contentIdOf(body))
 })
 
+test('the platform’s own fetch is let in, with a streamed body and with events', async (context) => {
+  const { services } = createTestServices()
+  const server = await startTestServer(context, services)
+  const response = await fetch(`${server.url}/v1/share?name=a.txt`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${TOKEN}`, accept: 'text/event-stream' },
+    body: new Blob(['some', 'bytes']).stream(),
+    duplex: 'half',
+  } as RequestInit)
+  assert.equal(response.status, 200)
+  const result = eventsOf(Buffer.from(await response.arrayBuffer())).at(-1)
+  assert.deepEqual(result, {
+    event: 'result',
+    data: { id: contentIdOf(Buffer.from('somebytes')), sizeBytes: 9, name: 'a.txt' },
+  })
+})
+
 test('a misspelt, doubled or wrong query field is refused before anything is shared', async (context) => {
   const { services } = createTestServices()
   const server = await startTestServer(context, services)
