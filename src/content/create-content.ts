@@ -19,6 +19,7 @@ import { DamagedChunks } from './damaged-chunks.ts'
 import { handleDdsRequests } from './dds-handlers.ts'
 import { DdsServer } from './dds-server.ts'
 import { diagnoseContent } from './diagnose-content.ts'
+import { findHolders } from './find-holders.ts'
 import { Holdings } from './holdings.ts'
 import { keepChunks } from './keep-chunks.ts'
 import { KeptObjects } from './kept-objects.ts'
@@ -237,6 +238,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     },
     async durability(id) {
       const { manifest } = await manifests.load(id, { timeoutMs: RETRIEVE_TIMEOUT_MS })
+      await holdings.refresh()
       const known = kept.get(id)
       const facts = known ?? {
         root: id,
@@ -262,7 +264,10 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       const keysSent = await holdings.offerAll(signalled)
       return { peers, keysSent, keysReceived: added }
     },
-    whoHas: async (id) => holdings.keepersOf(id),
+    whoHas: async (id, whoOptions = {}) => {
+      const signalled = whoOptions.signal === undefined ? {} : { signal: whoOptions.signal }
+      return (await findHolders({ ...parts, log, holdings }, [id], signalled)).get(id) ?? []
+    },
     diagnose: (id, diagnoseOptions) =>
       diagnoseContent({ ...parts, log, holdings, manifests }, id, diagnoseOptions),
     holdings: () => holdings.own(),

@@ -64,6 +64,8 @@ export class Holdings {
   readonly #own = new ReconciliationSet(DIGEST_BYTES)
   readonly #members = new Map<PeerId, ReconciliationSet>()
   readonly #running = new Map<PeerId, Promise<HoldingsChange>>()
+  /** Members compared with at least once in this life. */
+  readonly #compared = new Set<PeerId>()
   readonly #listeners = new Set<() => void>()
   readonly #stopping = new AbortController()
   #timer: Timer | undefined
@@ -180,6 +182,17 @@ export class Holdings {
     return total
   }
 
+  /** Compares with those connected members whose set we may not know: news of it differ, or there are none. */
+  async refresh(options: CallOptions = {}): Promise<void> {
+    await Promise.all(
+      this.#outdatedMembers().map((peer) =>
+        this.sync(peer, { timeoutMs: ROUND_TIMEOUT_MS, ...options }).catch((error) =>
+          this.#parts.log.debug('holdings not compared', { peer, error }),
+        ),
+      ),
+    )
+  }
+
   /** Asks a member to take over our set now; returns how many keys it learnt. */
   async offer(peer: PeerId, options: CallOptions = {}): Promise<number> {
     const { network } = this.#parts
@@ -232,6 +245,7 @@ export class Holdings {
       change.removed += step.have.length
       message = step.reply
     }
+    this.#compared.add(peer)
     return change
   }
 
@@ -259,16 +273,25 @@ export class Holdings {
     yield reply ?? new Uint8Array(0)
   }
 
-  /** Members whose own fingerprint says something else than our copy of their set. */
   #syncChanged(): void {
-    const connected = new Set(this.#connectedMembers())
-    for (const { peer, holdings } of this.#parts.community.members()) {
-      if (holdings === undefined || !connected.has(peer)) continue
+    for (const peer of this.#outdatedMembers()) {
       if (this.#running.size >= SYNCS_AT_ONCE_MAX) return
-      const set = this.#setOf(peer)
-      if (set.size === holdings.count && set.fingerprint() === holdings.fingerprint) continue
       this.sync(peer).catch((error) => this.#parts.log.debug('holdings not compared', { peer, error }))
     }
+  }
+
+  /** Connected members whose own fingerprint says something else than our copy of their set. */
+  #outdatedMembers(): PeerId[] {
+    const connected = new Set(this.#connectedMembers())
+    return this.#parts.community
+      .members()
+      .filter(({ peer, holdings }) => {
+        if (!connected.has(peer)) return false
+        if (holdings === undefined) return !this.#compared.has(peer)
+        const set = this.#setOf(peer)
+        return set.size !== holdings.count || set.fingerprint() !== holdings.fingerprint
+      })
+      .map(({ peer }) => peer)
   }
 
   #tick(): void {

@@ -21,6 +21,7 @@ import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community, MemberView } from './community.ts'
 import type { Content } from './content.ts'
 import { type ContentOptions, createContent } from './create-content.ts'
+import { DDS_PROTOCOL } from './dds-protocol.ts'
 
 export interface TestNode {
   key: SigningKey
@@ -46,6 +47,9 @@ export interface TestNodeOptions {
   /** Starts again on what a stopped node left. */
   after?: TestNode
   chunks?: ChunkStore
+  /** What stands between the node and its network, such as a liar. */
+  wrapNetwork?: (network: Network) => Network
+  failureDomain?: string
 }
 
 const FREE_BYTES = 100 * 2 ** 30
@@ -56,6 +60,7 @@ export class TestSpace {
   readonly random: SeededRandom
   readonly nodes: TestNode[] = []
   readonly #listeners = new Set<() => void>()
+  readonly #speakers: { network: Network; member: boolean }[] = []
   readonly #away = new Map<PeerId, number>()
   /** The product's timers do not keep a process alive; this does, as long as the space runs. */
   readonly #alive = new MessageChannel()
@@ -77,7 +82,7 @@ export class TestSpace {
   async addNode(options: TestNodeOptions = {}): Promise<TestNode> {
     const before = options.after
     const key = before?.key ?? signingKeyFromSeed(hash('sha256', `node ${this.nodes.length}`, 'buffer'))
-    const network = this.hub.createNetwork(key)
+    const network = (options.wrapNetwork ?? ((inner) => inner))(this.hub.createNetwork(key))
     const disk = before?.disk ?? new MemoryDisk()
     const index = openIndexDatabase(disk.openDatabase('index.db'))
     const chunks = options.chunks ?? before?.chunks ?? createMemoryChunkStore()
@@ -87,7 +92,7 @@ export class TestSpace {
     const view = {
       stores: options.stores ?? true,
       freeBytes: FREE_BYTES,
-      failureDomain: key.peerId as string,
+      failureDomain: options.failureDomain ?? key.peerId,
       member: options.member ?? true,
       publicReading: options.publicReading ?? false,
     }
@@ -144,6 +149,21 @@ export class TestSpace {
     return node
   }
 
+  /** A member that speaks only what `handle` says, and is connected to everybody. */
+  async addSpeaker(
+    handle: (frames: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+    options: { protocol?: string; member?: boolean } = {},
+  ): Promise<Network> {
+    const key = signingKeyFromSeed(hash('sha256', `speaker ${this.#speakers.length}`, 'buffer'))
+    const network = this.hub.createNetwork(key)
+    network.handle(options.protocol ?? DDS_PROTOCOL, handle)
+    await network.start()
+    this.#speakers.push({ network, member: options.member ?? true })
+    for (const node of this.nodes) await network.connect(node.network.addresses()[0] ?? node.peer)
+    this.tell()
+    return network
+  }
+
   /** A machine dies without a word. */
   kill(node: TestNode): void {
     this.hub.crash(node.peer)
@@ -166,6 +186,7 @@ export class TestSpace {
       await node.content.stop()
       await node.network.stop()
     }
+    for (const { network } of this.#speakers) await network.stop()
     this.#alive.port1.close()
   }
 
@@ -173,7 +194,9 @@ export class TestSpace {
     return {
       self: network.peerId,
       members: () => this.#viewsFor(network.peerId),
-      isMember: (peer) => this.nodes.some((node) => node.peer === peer && node.view.member),
+      isMember: (peer) =>
+        this.nodes.some((node) => node.peer === peer && node.view.member) ||
+        this.#speakers.some(({ network, member }) => network.peerId === peer && member),
       publicReading: own.publicReading,
       onChange: (listener) => {
         this.#listeners.add(listener)
@@ -183,7 +206,22 @@ export class TestSpace {
   }
 
   #viewsFor(self: PeerId): MemberView[] {
-    return this.nodes
+    const speakers = this.#speakers
+      .filter(({ member }) => member)
+      .map(
+        ({ network }): MemberView => ({
+          peer: network.peerId,
+          online: true,
+          lastSeenAt: this.clock.now(),
+          stores: false,
+          freeBytes: 0,
+          uptime: 1,
+          failureDomain: network.peerId,
+          latencyMs: undefined,
+          holdings: undefined,
+        }),
+      )
+    const members = this.nodes
       .filter((node) => node.peer !== self && node.view.member)
       .map((node) => {
         const awaySince = this.#away.get(node.peer)
@@ -199,6 +237,7 @@ export class TestSpace {
           holdings: awaySince === undefined ? node.content.holdings() : undefined,
         }
       })
+    return [...members, ...speakers]
   }
 }
 
