@@ -11,7 +11,9 @@ const JOIN_TIMEOUT_MS = 20_000
 /** Waits between attempts double between these. */
 const DELAY_MS = 500
 const DELAY_MS_MAX = 60_000
-/** A reached peer is looked at this often, in case its space opens or ours was not ready. */
+/** While we look for a space: two fresh nodes that point at each other agree within a few rounds. */
+const SEEK_MS = 1_000
+/** Later the connection is only looked after. */
 const CHECK_MS = 5 * 60_000
 
 /** What bootstrapping works with. */
@@ -39,7 +41,8 @@ export class Bootstrap {
   readonly #options: BootstrapOptions
   readonly #stopping = new AbortController()
   #loops: Promise<void>[] = []
-  /** Only one peer at a time is asked to let us in. */
+  readonly #reached = new Set<PeerId>()
+  /** One round of asking at a time. */
   #joining: Promise<void> = Promise.resolve()
 
   constructor(parts: BootstrapParts, options: BootstrapOptions) {
@@ -62,8 +65,8 @@ export class Bootstrap {
     let delayMs = DELAY_MS
     while (!signal.aborted) {
       const reached = await this.#reach(address)
-      if (reached) delayMs = CHECK_MS
-      else delayMs = Math.min(delayMs * 2, DELAY_MS_MAX)
+      if (!reached) delayMs = Math.min(delayMs * 2, DELAY_MS_MAX)
+      else delayMs = this.#options.mayJoin() ? Math.min(Math.max(delayMs, SEEK_MS) * 1.5, CHECK_MS) : CHECK_MS
       const waitMs = delayMs / 2 + (random.fraction() * delayMs) / 2
       await clock.sleep(waitMs, signal).catch(() => log.debug('bootstrap ends'))
     }
@@ -75,7 +78,8 @@ export class Bootstrap {
     try {
       const peer = await network.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS, signal })
       await network.keepConnected({ peer, addresses: [address] })
-      this.#joining = this.#joining.then(() => this.#join(peer))
+      this.#reached.add(peer)
+      this.#joining = this.#joining.then(() => this.#join())
       await this.#joining
       return true
     } catch (error) {
@@ -85,12 +89,15 @@ export class Bootstrap {
     }
   }
 
-  async #join(peer: PeerId): Promise<void> {
+  async #join(): Promise<void> {
     const { membership, clock, log } = this.#parts
-    if (!this.#options.mayJoin() || membership.isMember(peer)) return
+    if (!this.#options.mayJoin()) return
     const signal = clock.deadline(JOIN_TIMEOUT_MS, this.#stopping.signal)
-    const space = await membership.joinOpenSpaceOf(peer, { signal })
-    if (space === undefined) log.info('bootstrap peer lets nobody in without an invite', { peer })
-    else log.info('space joined', { space: space.id, by: peer })
+    try {
+      const space = await membership.joinOpenSpaceOf([...this.#reached], { signal })
+      if (space !== undefined) log.info('space joined', { space: space.id })
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) log.info('no space joined', { code: toKizunaError(error).code })
+    }
   }
 }

@@ -28,7 +28,7 @@ export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, s
     if (origin.has('storageForOthersBytesMax') && config.storageForOthersBytesMax > 0) {
       refuse('storageForOthersBytesMax', `must be 0 in the role ${config.role}`)
     }
-    if (origin.has('relayServer') && config.relayServer) {
+    if (config.relayServer === 'on') {
       refuse('relayServer', `cannot be on in the role ${config.role}`)
     }
   }

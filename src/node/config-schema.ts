@@ -66,9 +66,9 @@ export const nodeConfigSchema = z.strictObject({
   mdns: value.flag().default(true).describe('Find peers on the local network.'),
   dht: value.flag().default(true).describe('Find peers and content by the distributed hash table.'),
   relayServer: value
-    .flag()
-    .default(true)
-    .describe('Carry traffic for peers behind routers, when this node can be reached itself.'),
+    .choice('auto', 'on', 'off')
+    .default('auto')
+    .describe('Carry traffic for peers behind routers; `auto` when this machine has a public address.'),
   relayClient: value.flag().default(true).describe('Be reachable through relays when nothing else works.'),
   friends: value
     .list(64)

@@ -114,7 +114,7 @@ function completed(config: NodeConfig, origin: ReadonlyMap<string, string>): Nod
   const full = { ...config }
   if (takesLittle(config)) {
     full.storageForOthersBytesMax = 0
-    full.relayServer = false
+    full.relayServer = 'off'
   }
   if (config.storageBytesMax > 0) {
     for (const key of ['storageForOthersBytesMax', 'cacheBytesMax'] as const) {

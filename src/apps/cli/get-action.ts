@@ -1,0 +1,105 @@
+import { join, resolve } from 'node:path'
+import type { ActionParts, ActionResult, CliAction } from './action.ts'
+import { UsageError } from './errors.ts'
+import { formatBytes, formatDuration } from './format-numbers.ts'
+import { receiveFile } from './receive-file.ts'
+import { type FolderFile, receiveFolder } from './receive-folder.ts'
+import { safeText } from './terminal.ts'
+
+/** What the command `get` answers. */
+interface GetFacts {
+  id: string
+  kind: 'file' | 'folder'
+  name: string
+  sizeBytes: number
+  link: string
+  files: { path: string; sizeBytes: number; link: string }[] | null
+}
+
+/** Longest name we write, in characters; file systems take 255 bytes. */
+const NAME_LENGTH_MAX = 80
+
+/** `kizuna get`: the command says what the thing is; the bytes go to a file, a folder or standard output. */
+export const getAction: CliAction = {
+  options: [
+    {
+      flag: 'output',
+      short: 'o',
+      key: 'output',
+      kind: 'text',
+      description:
+        'File or folder to write; `-` is standard output. Default: its name, in the download folder',
+    },
+    { flag: 'force', short: 'f', key: 'force', kind: 'switch', description: 'Replace what is there' },
+  ],
+  async run(parts, { output, force, ...input }) {
+    const begin = parts.clock.monotonic()
+    const facts = (await parts.node.run('get', input, {
+      signal: parts.signal,
+      onProgress: (progress) => parts.bar.update(progress),
+    })) as GetFacts
+    if (output === '-') return await writeToOutput(parts, facts)
+    const target = resolve(
+      output === undefined ? join(parts.downloadFolder, fileNameOf(facts.name)) : String(output),
+    )
+    const resumedBytes = await receive(parts, facts, { target, force: force === true })
+    parts.bar.end()
+    const durationMs = Math.round(parts.clock.monotonic() - begin)
+    const { id, kind, name, sizeBytes } = facts
+    const again = resumedBytes > 0 ? `, ${formatBytes(resumedBytes)} of it from an earlier attempt` : ''
+    return {
+      data: { id, kind, name, sizeBytes, output: target, resumedBytes, durationMs },
+      text: `Saved to ${target}: ${formatBytes(sizeBytes)} in ${formatDuration(durationMs)}${again}.`,
+    }
+  },
+}
+
+async function receive(
+  parts: ActionParts,
+  facts: GetFacts,
+  { target, force }: { target: string; force: boolean },
+): Promise<number> {
+  const onBytes = (done: number) =>
+    parts.bar.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })
+  const options = { signal: parts.signal, onBytes }
+  if (facts.files === null) {
+    const wanted = { ...linkParts(facts.link), sizeBytes: facts.sizeBytes, output: target, force }
+    return (await receiveFile(parts, wanted, options)).resumedAt
+  }
+  const files: FolderFile[] = facts.files.map(({ link, path, sizeBytes }) => ({
+    ...linkParts(link),
+    path,
+    sizeBytes,
+  }))
+  return (await receiveFolder(parts, { id: facts.id, files, output: target, force }, options)).resumedBytes
+}
+
+async function writeToOutput(parts: ActionParts, facts: GetFacts): Promise<ActionResult> {
+  if (facts.files !== null) {
+    throw new UsageError({
+      message: 'A folder cannot go to standard output.',
+      hint: 'Name a folder with --output.',
+    })
+  }
+  let done = 0
+  for await (const bytes of parts.node.read({ ...linkParts(facts.link), offset: 0, signal: parts.signal })) {
+    await parts.terminal.writeBytes(bytes)
+    done += bytes.byteLength
+    parts.bar.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })
+  }
+  parts.bar.end()
+  return { data: undefined, text: '' }
+}
+
+/** `kizuna:bafk…#key` in its parts. */
+function linkParts(link: string): { id: string; key?: string } {
+  const [id = '', key] = link.replace(/^kizuna:/, '').split('#')
+  return key === undefined ? { id } : { id, key }
+}
+
+/** A stranger's name as one safe name in a folder of ours. */
+function fileNameOf(name: string): string {
+  const last = safeText(name).split(/[/\\]/).at(-1) ?? ''
+  const clean = [...last.replaceAll('\u{fffd}', '')].slice(0, NAME_LENGTH_MAX).join('').trim()
+  return clean === '' || clean === '.' || clean === '..' ? 'download' : clean
+}

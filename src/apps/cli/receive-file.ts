@@ -1,0 +1,146 @@
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Clock } from '../../core/clock.ts'
+import { isKizunaError } from '../../core/kizuna-error.ts'
+import { LongerThanSaidError, NodeLostError, OutputExistsError, OutputUnwritableError } from './errors.ts'
+import type { NodeConnection } from './node-connection.ts'
+
+/** Written bytes are made durable in steps of this size, so that the end does not take long. */
+const SYNC_BYTES = 64 * 1024 * 1024
+/** What was written last before a crash may not have reached the disk whole; it is fetched again. */
+const DISTRUSTED_BYTES = 4 * 1024 * 1024
+/** A node that restarts in the middle is waited for this often without a byte in between. */
+const ATTEMPTS_MAX = 5
+const ATTEMPT_DELAY_MS = 500
+/** Long names are cut so that the temporary one fits into any file system. */
+const NAME_LENGTH_MAX = 160
+
+/** One file to be had. */
+export interface FileWanted {
+  id: string
+  key?: string
+  sizeBytes: number
+  /** Where it goes in the end. */
+  output: string
+  /** Replace what is there. */
+  force: boolean
+}
+
+/** The temporary name of an output: hidden, beside it, and of this content only. */
+export function partNameOf(output: string, id: string): string {
+  return join(dirname(output), `.${basename(output).slice(0, NAME_LENGTH_MAX)}.${id.slice(-8)}.kizuna-part`)
+}
+
+/**
+ * Brings a file to its place: beside it under a temporary name, then by one atomic step. A part left behind by
+ * an earlier attempt is continued.
+ * @throws OutputExistsError, OutputUnwritableError, or why the content cannot be had.
+ */
+export async function receiveFile(
+  parts: { node: NodeConnection; clock: Clock },
+  wanted: FileWanted,
+  options: { signal: AbortSignal; onBytes: (done: number) => void },
+): Promise<{ resumedAt: number }> {
+  const { output, force } = wanted
+  if (!force && (await exists(output))) throw new OutputExistsError({ path: output })
+  const part = partNameOf(output, wanted.id)
+  return await inWritingTo(output, async () => {
+    await mkdir(dirname(output), { recursive: true })
+    const resumedAt = await fillPart(parts, wanted, part, options)
+    await putInPlace(part, output, force)
+    return { resumedAt }
+  })
+}
+
+async function fillPart(
+  { node, clock }: { node: NodeConnection; clock: Clock },
+  wanted: FileWanted,
+  part: string,
+  { signal, onBytes }: { signal: AbortSignal; onBytes: (done: number) => void },
+): Promise<number> {
+  const file = await open(part, 'a+', 0o644)
+  try {
+    const { size } = await file.stat()
+    const resumedAt = size > wanted.sizeBytes ? 0 : Math.max(size - DISTRUSTED_BYTES, 0)
+    await file.truncate(resumedAt)
+    let position = resumedAt
+    let synced = resumedAt
+    let fruitless = 0
+    onBytes(position)
+    while (position < wanted.sizeBytes) {
+      const before = position
+      try {
+        const call = {
+          id: wanted.id,
+          offset: position,
+          signal,
+          ...(wanted.key === undefined ? {} : { key: wanted.key }),
+        }
+        for await (const bytes of node.read(call)) {
+          if (position + bytes.byteLength > wanted.sizeBytes) throw new LongerThanSaidError({ id: wanted.id })
+          await file.appendFile(bytes)
+          position += bytes.byteLength
+          onBytes(position)
+          if (position - synced < SYNC_BYTES) continue
+          await file.datasync()
+          synced = position
+        }
+        if (position === before) throw new NodeLostError({ url: 'this machine' })
+      } catch (error) {
+        // Broken off in the middle: asking again gives the rest, or the reason.
+        if (!isKizunaError(error, 'NODE_LOST') || signal.aborted) throw error
+        fruitless = position > before ? 0 : fruitless + 1
+        if (fruitless >= ATTEMPTS_MAX) throw error
+        await clock.sleep(ATTEMPT_DELAY_MS * 2 ** fruitless, signal)
+      }
+    }
+    await file.sync()
+    return resumedAt
+  } finally {
+    await file.close()
+  }
+}
+
+async function putInPlace(part: string, output: string, force: boolean): Promise<void> {
+  if (force) await rename(part, output)
+  else {
+    try {
+      // Unlike a rename, a link never replaces what somebody put there meanwhile.
+      await link(part, output)
+      await rm(part)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST') throw new OutputExistsError({ path: output })
+      if (await exists(output)) throw new OutputExistsError({ path: output })
+      await rename(part, output)
+    }
+  }
+  const folder = await open(dirname(output), 'r')
+  try {
+    await folder.sync()
+  } catch {
+    // Some systems cannot sync a folder; the file itself is safe.
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Runs file work; refusals of the operating system become a typed error about the output. */
+export async function inWritingTo<Result>(output: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException
+    if (isKizunaError(error) || code === undefined || syscall === undefined) throw error
+    throw new OutputUnwritableError({ path: output, systemCode: code, cause: error })
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch {
+    return false
+  }
+}

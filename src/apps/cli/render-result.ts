@@ -1,0 +1,157 @@
+import type { Setting } from '../../node/configuration.ts'
+import { formatBytes, formatDuration } from './format-numbers.ts'
+import { formatTable } from './format-table.ts'
+import { safeText } from './terminal.ts'
+
+type Facts = Record<string, unknown>
+type Render = (facts: never) => string
+
+/** A command's result for people; what has no form of its own is listed by name. */
+export function renderResult(command: string, result: unknown): string {
+  const render = RENDERERS[command] as ((facts: unknown) => string) | undefined
+  return render === undefined ? renderFacts(result as Facts) : render(result)
+}
+
+const RENDERERS: Readonly<Record<string, Render>> = {
+  ping: (facts: {
+    message: string
+    tookMs: number
+    peers: { peer: string; latencyMs: number | null; path: string }[]
+  }) =>
+    [
+      `${facts.message} (${facts.tookMs} ms)`,
+      ...facts.peers.map(
+        ({ peer, latencyMs, path }) =>
+          `  ${peer}  ${latencyMs === null ? '?' : latencyMs.toFixed(1)} ms  ${path}`,
+      ),
+    ].join('\n'),
+  status: renderStatus,
+  list: (facts: { files: Facts[]; total: number }) => {
+    if (facts.total === 0) return 'Nothing is shared yet. `kizuna share FILE` shares something.'
+    const rows = facts.files.map((file) => [
+      safeText(String(file.name)),
+      formatBytes(Number(file.sizeBytes)),
+      safeText(String(file.mediaType)),
+      safeText(String(file.publisherLabel || file.publisher)),
+      `${file.holders} (${file.policy})`,
+      String(file.id),
+    ])
+    const table = formatTable(['NAME', 'SIZE', 'TYPE', 'PUBLISHER', 'HOLDERS', 'ID'], rows)
+    return facts.total > rows.length
+      ? `${table}\n… ${rows.length} of ${facts.total}; --offset shows more.`
+      : table
+  },
+  peers: (facts: { peers: Facts[] }) => {
+    if (facts.peers.length === 0)
+      return 'No peers are connected. `kizuna invite` makes a link for another machine.'
+    const rows = facts.peers.map((peer) => [
+      safeText(String(peer.label || '–')),
+      String(peer.peer),
+      peer.latencyMs === null ? '–' : `${peer.latencyMs} ms`,
+      String(peer.path ?? (peer.online === true ? 'online' : 'away')),
+      peer.freeBytes === null ? '–' : formatBytes(Number(peer.freeBytes)),
+      peer.member === true ? 'member' : 'guest',
+    ])
+    return formatTable(['NAME', 'ID', 'DELAY', 'PATH', 'FREE', 'IS'], rows)
+  },
+  sync: (facts: Facts) =>
+    `Exchanged with ${facts.peers} peers in ${facts.durationMs} ms: records ${facts.recordsSent} sent, ${facts.recordsReceived} received; keys ${facts.keysSent} sent, ${facts.keysReceived} received.`,
+  join: (facts: Facts) =>
+    `You are in ${safeText(String(facts.name))} now, with ${facts.members} members (${facts.admission}).`,
+  keep: (facts: Facts) => `Kept here: ${facts.id}`,
+  forget: (facts: Facts) =>
+    [
+      facts.forgotten === true
+        ? `Let go of ${facts.id}; its room is free again after a while.`
+        : `${facts.id} was not kept here.`,
+      ...(facts.removedFromList === true ? ['It is off the shared list.'] : []),
+    ].join('\n'),
+  doctor: (facts: {
+    readable?: boolean
+    healthy?: boolean
+    steps: { step: string; outcome: string; finding: string }[]
+    chunkMap?: { id: string; peers: string[] }[]
+  }) =>
+    [
+      ...facts.steps.map(
+        ({ step, outcome, finding }) => `${MARKS[outcome] ?? '?'} ${step}: ${safeText(finding)}`,
+      ),
+      ...(facts.chunkMap ?? []).map(({ id, peers }) => `  ${id}  ${peers.join(' ')}`),
+      facts.readable === true || facts.healthy === true ? 'All is well.' : failedStep(facts.steps),
+    ].join('\n'),
+  config: renderSettings,
+}
+
+const MARKS: Readonly<Record<string, string>> = { ok: 'ok     ', failed: 'FAILED ', skipped: 'skipped' }
+
+function failedStep(steps: readonly { step: string; outcome: string }[]): string {
+  const failed = steps.filter(({ outcome }) => outcome === 'failed').map(({ step }) => step)
+  return failed.length === 0 ? 'It cannot be read now.' : `What fails: ${failed.join(', ')}.`
+}
+
+function renderStatus(facts: Facts): string {
+  const space = facts.space as Facts
+  const stored = facts.stored as Facts
+  const quota = facts.quota as { storageBytesMax: number; storageForOthersBytesMax: number }
+  const queues = Object.entries(facts.queues as Record<string, number>).map(
+    ([name, count]) => `${name} ${count}`,
+  )
+  const degraded = facts.degraded as string[]
+  const rows: [string, string][] = [
+    ['node', `${safeText(String(facts.label || facts.peerId))} (${facts.role}, ${facts.version})`],
+    ['peer id', String(facts.peerId)],
+    ['up for', formatDuration(Number(facts.uptimeMs))],
+    ['space', `${safeText(String(space.name))} (${space.admission})`],
+    ['members', `${facts.members}, ${facts.membersOnline} online`],
+    ['peers', `${facts.connectedPeers} connected`],
+    ['addresses', (facts.addresses as string[]).join('\n') || 'none'],
+    [
+      'stored',
+      `${formatBytes(Number(stored.diskBytes))} in ${stored.chunks} chunks${quota.storageBytesMax > 0 ? `, of ${formatBytes(quota.storageBytesMax)}` : ''}`,
+    ],
+    [
+      'for others',
+      `${formatBytes(Number(facts.storedForOthersBytes))} of ${formatBytes(quota.storageForOthersBytesMax)}`,
+    ],
+    ['average', `${facts.averageChunksPerPeer} chunks per peer`],
+    ['queues', queues.join(', ')],
+    [
+      'traffic',
+      `${formatBytes(Number(facts.receivedBytes))} received, ${formatBytes(Number(facts.sentBytes))} sent`,
+    ],
+    ['state', degraded.length === 0 ? 'all is well' : `needs a look: ${degraded.join(', ')}`],
+  ]
+  return rows
+    .map(([name, text]) => `${name.padEnd(11)}${text.replaceAll('\n', `\n${' '.repeat(11)}`)}`)
+    .join('\n')
+}
+
+function renderSettings(facts: { settings: Setting[]; inForce: boolean }): string {
+  const text = (value: unknown) => (Array.isArray(value) ? value.join(', ') : String(value))
+  if (facts.settings.length > 1) {
+    return formatTable(
+      ['SETTING', 'VALUE', 'MEANING'],
+      facts.settings.map((setting) => [setting.key, text(setting.value) || '–', setting.description]),
+    )
+  }
+  const lines = facts.settings.map(
+    ({ key, value, stored, description, variable, flag }) =>
+      `${key} = ${text(value) || '–'}${stored === undefined ? '' : ` (stored: ${text(stored)})`}\n  ${description}\n  Also ${flag} and ${variable}.`,
+  )
+  if (!facts.inForce) lines.push('Stored. It takes effect at the next start of the node.')
+  return lines.join('\n')
+}
+
+function renderFacts(facts: Facts, indent = ''): string {
+  return Object.entries(facts)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => {
+      if (Array.isArray(value))
+        return `${indent}${name}: ${value.map((each) => safeText(typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ') || '–'}`
+      if (typeof value === 'object') return `${indent}${name}:\n${renderFacts(value as Facts, `${indent}  `)}`
+      if (name.endsWith('Bytes'))
+        return `${indent}${name.replace(/Bytes$/, '')}: ${formatBytes(Number(value))}`
+      return `${indent}${name}: ${safeText(String(value))}`
+    })
+    .join('\n')
+}

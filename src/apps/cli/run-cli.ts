@@ -1,0 +1,130 @@
+import { SystemClock } from '../../core/clock.ts'
+import { AbortedError } from '../../core/errors.ts'
+import { isKizunaError, type KizunaError, toKizunaError } from '../../core/kizuna-error.ts'
+import { readEnvironment } from '../../node/environment.ts'
+import type { ActionResult } from './action.ts'
+import { CLI_ACTIONS, cliCommands } from './cli-commands.ts'
+import { completionScript } from './completion.ts'
+import { UsageError } from './errors.ts'
+import { EXIT_INTERRUPTED, EXIT_OF_KIND, EXIT_OK } from './exit-codes.ts'
+import { commandText, overviewText } from './help-text.ts'
+import { nearestWord } from './nearest-word.ts'
+import { openNode } from './open-node.ts'
+import type { CliCommand } from './options.ts'
+import { type ParsedWords, parseWords } from './parse-words.ts'
+import { ProgressBar } from './progress-bar.ts'
+import { renderResult } from './render-result.ts'
+import { processTerminal, safeText, type Terminal } from './terminal.ts'
+
+/**
+ * Does what a command line says. Never throws; errors go to standard error as a sentence and a hint, with
+ * `--json` as one JSON object.
+ * @returns the exit code, see docs/using/cli.md.
+ */
+export async function runCli(words: readonly string[]): Promise<number> {
+  const environment = readEnvironment()
+  const terminal = processTerminal({ colour: environment.colour })
+  const json = words.includes('--json')
+  const control = new AbortController()
+  const interrupt = () => control.abort(new AbortedError({ what: 'The command' }))
+  try {
+    const [name, ...rest] = words
+    const commands = cliCommands()
+    if (name === undefined || name === '--help' || name === '-h') {
+      terminal.print(overviewText(commands))
+      return EXIT_OK
+    }
+    const command = findCommand(name, commands)
+    const parsed = parseWords(command, rest)
+    if (parsed.help) {
+      terminal.print(commandText(command))
+      return EXIT_OK
+    }
+    if (command.name === 'help') return help(terminal, commands, parsed)
+    if (command.name === 'completion') {
+      terminal.print(completionScript(String(parsed.values.shell), commands))
+      return EXIT_OK
+    }
+    if (command.name === 'start') {
+      const { startAction } = await import('./start-action.ts')
+      return await startAction({ terminal, environment }, parsed)
+    }
+    process.once('SIGINT', interrupt)
+    process.once('SIGTERM', interrupt)
+    const result = await ask(command, parsed, { terminal, environment, signal: control.signal })
+    if (result.data === undefined) return EXIT_OK
+    terminal.print(parsed.json ? JSON.stringify(result.data) : result.text)
+    return exitCodeOf(command.name, result.data)
+  } catch (error) {
+    return fail(terminal, toKizunaError(error), { json, interrupted: control.signal.aborted })
+  } finally {
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+  }
+}
+
+async function ask(
+  command: CliCommand,
+  parsed: ParsedWords,
+  outside: { terminal: Terminal; environment: ReturnType<typeof readEnvironment>; signal: AbortSignal },
+): Promise<ActionResult> {
+  const { terminal, signal } = outside
+  const clock = new SystemClock()
+  const bar = new ProgressBar({ clock, terminal }, { quiet: parsed.json })
+  const { node, downloadFolder } = await openNode({ ...outside, clock }, parsed)
+  try {
+    const action = CLI_ACTIONS[command.name]
+    if (action !== undefined) {
+      return await action.run({ node, clock, terminal, bar, signal, downloadFolder }, parsed.values)
+    }
+    const onProgress = (progress: Parameters<ProgressBar['update']>[0]) => bar.update(progress)
+    const data = await node.run(command.name, parsed.values, { signal, onProgress })
+    bar.end()
+    return { data, text: renderResult(command.name, data) }
+  } finally {
+    bar.end()
+    await node.close()
+  }
+}
+
+function help(terminal: Terminal, commands: readonly CliCommand[], parsed: ParsedWords): number {
+  const wanted = parsed.values.command
+  const chosen = wanted === undefined ? commands : [findCommand(String(wanted), commands)]
+  if (parsed.json) terminal.print(JSON.stringify({ commands: chosen }))
+  else terminal.print(wanted === undefined ? overviewText(commands) : commandText(chosen[0] as CliCommand))
+  return EXIT_OK
+}
+
+function findCommand(name: string, commands: readonly CliCommand[]): CliCommand {
+  const found = commands.find((command) => command.name === name)
+  if (found !== undefined) return found
+  const near = nearestWord(
+    name,
+    commands.map((command) => command.name),
+  )
+  throw new UsageError({
+    message: `There is no command “${safeText(name.slice(0, 40))}”.`,
+    hint: near === undefined ? '`kizuna help` lists them all.' : `Did you mean \`kizuna ${near}\`?`,
+  })
+}
+
+/** `doctor` that found something wrong says so to scripts, too. */
+function exitCodeOf(command: string, data: unknown): number {
+  if (command !== 'doctor') return EXIT_OK
+  const { readable, healthy } = data as { readable?: boolean; healthy?: boolean }
+  return (readable ?? healthy) === false ? EXIT_OF_KIND.unavailable : EXIT_OK
+}
+
+function fail(
+  terminal: Terminal,
+  error: KizunaError,
+  { json, interrupted }: { json: boolean; interrupted: boolean },
+): number {
+  const isOurs = interrupted && isKizunaError(error, 'ABORTED')
+  if (json) terminal.note(JSON.stringify({ error: error.toJSON() }))
+  else terminal.note(`${isOurs ? 'Stopped.' : safeText(error.message)}\n  ${safeText(error.hint)}`)
+  if (error.kind === 'internal' && error.cause instanceof Error) {
+    terminal.note(`  Cause: ${safeText(error.cause.message)}`)
+  }
+  return isOurs ? EXIT_INTERRUPTED : EXIT_OF_KIND[error.kind]
+}

@@ -1,0 +1,115 @@
+import { toKizunaError } from '../../core/kizuna-error.ts'
+import { loadConfig } from '../../node/config.ts'
+import type { Environment } from '../../node/environment.ts'
+import type { Services } from '../../node/services.ts'
+import { EXIT_OF_KIND, EXIT_OK } from './exit-codes.ts'
+import { configSources } from './open-node.ts'
+import type { ParsedWords } from './parse-words.ts'
+import { type ServedNode, serveNode } from './serve-node.ts'
+import { safeText, type Terminal } from './terminal.ts'
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** Whatever still hangs after everything was saved and closed is not worth waiting for. */
+const LINGER_MS = 500
+/** Errors of sockets that some library left without a listener: the connection is gone, the node is well. */
+const SOCKET_ERRORS = [
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ECONNABORTED',
+]
+
+/** `kizuna start`: runs a node until a signal, the end of its parent, or a defect. @returns the exit code. */
+export async function startAction(
+  { terminal, environment }: { terminal: Terminal; environment: Environment },
+  parsed: ParsedWords,
+): Promise<number> {
+  const { stopWithParent, ...settings } = parsed.values
+  const flags = { ...settings, ...(parsed.home === undefined ? {} : { home: parsed.home }) }
+  const sources = await configSources(environment, flags)
+  const end = endOfRun({ stopWithParent: stopWithParent === true })
+  const served = await serveNode(loadConfig(sources), { sources })
+  const { services, url, token } = served
+  end.onDefect((error) => services.log.error('defect', { error }))
+  if (parsed.json) {
+    const { network } = services
+    const line = {
+      ready: true,
+      peerId: network.peerId,
+      addresses: network.addresses(),
+      api: url,
+      token,
+      pid: process.pid,
+    }
+    terminal.print(JSON.stringify(line))
+  } else terminal.print(bannerOf(services, served))
+  const reason = await end.reached
+  if (!parsed.json) terminal.note('Stopping …')
+  try {
+    await served.stop()
+  } catch (error) {
+    const known = toKizunaError(error)
+    terminal.note(`${known.message}\n  ${known.hint}`)
+  }
+  services.clock.after(LINGER_MS, () => process.exit())
+  return reason === 'defect' ? EXIT_OF_KIND.internal : EXIT_OK
+}
+
+/** What ends the run. A second signal ends it at once. */
+function endOfRun(options: { stopWithParent: boolean }) {
+  let report: (error: unknown) => void = () => {}
+  const reached = new Promise<'signal' | 'parent' | 'defect'>((resolve) => {
+    for (const signal of STOP_SIGNALS) {
+      process.once(signal, () => {
+        resolve('signal')
+        process.once(signal, () => process.exit(EXIT_OF_KIND.internal))
+      })
+    }
+    if (options.stopWithParent) {
+      process.stdin.once('close', () => resolve('parent'))
+      process.stdin.once('end', () => resolve('parent'))
+      process.stdin.resume()
+    }
+    process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+      report(error)
+      if (!SOCKET_ERRORS.includes(error.code ?? '')) resolve('defect')
+    })
+    // A promise nobody waited for changes nothing that was saved: note it and go on serving.
+    process.on('unhandledRejection', (error) => report(error))
+  })
+  return {
+    reached,
+    onDefect(listener: (error: unknown) => void) {
+      report = listener
+    },
+  }
+}
+
+function bannerOf(services: Services, { url }: ServedNode): string {
+  const { network, membership, config } = services
+  const space = membership.space()
+  const members = membership.members().length
+  const addresses = network.addresses()
+  const lines = [
+    `Kizuna is running: ${safeText(config.label || network.peerId)}`,
+    `  space      ${safeText(space.name)}, ${members === 1 ? 'only you so far' : `${members} members`}, ${space.admission === 'open' ? 'open: whoever reaches it may join and read' : 'by invite only'}`,
+    `  data       ${config.home}`,
+    `  API        ${url} (its token is in api.json there)`,
+    `  addresses  ${addresses[0] ?? 'none yet'}`,
+    ...addresses.slice(1).map((address) => `             ${address}`),
+    '',
+    'What next, in another window:',
+    '  kizuna share FILE     share something',
+    '  kizuna invite         a link and QR code for another machine',
+    '  kizuna status         how the node is',
+    ...(space.admission === 'open'
+      ? ['  kizuna config set admission invite     let in only whom you invite']
+      : []),
+    '',
+    'Started from a checkout, `kizuna` is `npm run --silent kizuna --`. Ctrl-C stops the node.',
+  ]
+  return lines.join('\n')
+}

@@ -1,0 +1,63 @@
+import type { Writable } from 'node:stream'
+
+/** Where the CLI reads and writes; tests give their own. */
+export interface Terminal {
+  /** A line for whoever asked: results. */
+  print(text: string): void
+  /** A line beside the result: notes, progress, errors. */
+  note(text: string): void
+  /** Draws over the current line of standard error; only when `interactive`. */
+  redraw(text: string): void
+  /** Bytes to standard output, no faster than they are taken. */
+  writeBytes(bytes: Uint8Array): Promise<void>
+  readonly input: AsyncIterable<Uint8Array>
+  /** Somebody looks at standard error. */
+  readonly interactive: boolean
+  /** Somebody looks at standard output. */
+  readonly printsToScreen: boolean
+  readonly colour: boolean
+  readonly columns: number
+}
+
+/** Columns when the terminal does not say. */
+const COLUMNS_DEFAULT = 80
+
+/** The terminal of this process. */
+export function processTerminal(options: { colour: boolean }): Terminal {
+  const { stdout, stderr, stdin } = process
+  // `kizuna list | head` closes the pipe early; that is no failure.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+  })
+  stderr.on('error', () => {})
+  return {
+    print: (text) => {
+      stdout.write(`${text}\n`)
+    },
+    note: (text) => {
+      stderr.write(`${text}\n`)
+    },
+    redraw: (text) => {
+      stderr.write(`\r\x1b[2K${text}`)
+    },
+    writeBytes: (bytes) => writeAll(stdout, bytes),
+    input: stdin,
+    interactive: stderr.isTTY === true,
+    printsToScreen: stdout.isTTY === true,
+    colour: options.colour && stdout.isTTY === true,
+    get columns() {
+      return stderr.columns ?? COLUMNS_DEFAULT
+    },
+  }
+}
+
+/** Text without what could move the cursor or reverse its direction: names come from strangers. */
+export function safeText(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\u{fffd}')
+}
+
+function writeAll(stream: Writable, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)))
+  })
+}

@@ -1,0 +1,315 @@
+import { createContent } from '../content/create-content.ts'
+import type { Clock } from '../core/clock.ts'
+import { toKizunaError } from '../core/kizuna-error.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
+import { type PeerId, parsePeerId, type SigningKey } from '../core/signing-key.ts'
+import { Bandwidth } from '../network/bandwidth.ts'
+import { createGuardedNetwork } from '../network/guarded-network.ts'
+import type { Network } from '../network/network.ts'
+import { RateLimits } from '../network/rate-limits.ts'
+import { Reputation } from '../network/reputation.ts'
+import { createMembership } from '../records/community-membership.ts'
+import { createRecordSets } from '../records/sqlite-record-sets.ts'
+import type { Disk } from '../storage/disk.ts'
+import type { IndexDatabase } from '../storage/index-database.ts'
+import { BackgroundJobs } from './background-jobs.ts'
+import { bandwidthSettings } from './bandwidth-settings.ts'
+import { Bootstrap } from './bootstrap.ts'
+import { bootstrapAddress } from './bootstrap-address.ts'
+import { leaveCleanMark } from './clean-mark.ts'
+import type { ConfigSources } from './config.ts'
+import type { NodeConfig } from './config-schema.ts'
+import { Configuration } from './configuration.ts'
+import type { Node } from './create-node.ts'
+import { answerEchoes } from './echo.ts'
+import { createNodeState } from './node-state.ts'
+import { openStorage } from './open-storage.ts'
+import { createReputationTable } from './reputation-table.ts'
+import type { Services } from './services.ts'
+import { SpaceCommunity } from './space-community.ts'
+import { StatusPublisher } from './status-publisher.ts'
+import { StorageForOthers } from './storage-for-others.ts'
+import { UptimeLedger } from './uptime-ledger.ts'
+import { VERSION } from './version.ts'
+
+const GARBAGE_INTERVAL_MS = 15 * 60_000
+const CACHE_TRIM_INTERVAL_MS = 60_000
+/** Each part has this long to stop; together they stay under the 5 s that are promised. */
+const PART_STOP_MS = 3_000
+
+/** The real or simulated world of a node. */
+export interface AssemblyParts {
+  clock: Clock
+  random: Random
+  log: Logger
+  metrics: Metrics
+  disk: Disk
+  index: IndexDatabase
+  key: SigningKey
+  /** Not guarded yet. */
+  network: Network
+}
+
+/** What is already decided when a node is put together. */
+export interface AssemblyOptions {
+  config: NodeConfig
+  sources: ConfigSources
+  cleanStart: boolean
+  /** Closes what was opened before the assembly, the index database last. */
+  letGo: () => Promise<void>
+}
+
+/** Puts the parts of a node together. */
+export async function assembleNode(parts: AssemblyParts, options: AssemblyOptions): Promise<Node> {
+  const { clock, random, log, metrics, disk, index, key } = parts
+  const { config } = options
+  const reputation = new Reputation({
+    clock,
+    store: createReputationTable(index),
+    log: log.named('reputation'),
+    metrics,
+  })
+  const bandwidth = new Bandwidth({ clock }, bandwidthSettings(config))
+  const network = createGuardedNetwork(parts.network, {
+    reputation,
+    bandwidth,
+    limits: new RateLimits({ clock }),
+    clock,
+    metrics,
+    log: log.named('network'),
+  })
+  const records = createRecordSets(
+    { key, index, network, clock, random, log: log.named('records'), metrics },
+    { gossip: true, syncIntervalMs: config.gossipIntervalMs },
+  )
+  const bootstrapAddresses = [
+    ...config.bootstrap.flatMap((entry) => bootstrapAddress(entry) ?? []),
+    ...config.bootstrapDns.map((domain) => `/dnsaddr/${domain}`),
+  ]
+  const joins = config.autoJoin === 'bootstrap' && bootstrapAddresses.length > 0
+  const membership = await createMembership(
+    { key, index, network, records, clock, random, log: log.named('membership') },
+    { ...spaceOptions(config, key.peerId), seeksSpace: joins },
+  )
+  const storage = await openStorage({ disk, index, clock, log, metrics }, config)
+  const forOthers = new StorageForOthers(
+    { storage, clock, log },
+    { bytesMax: config.storageForOthersBytesMax },
+  )
+  await forOthers.measure()
+  const uptime = new UptimeLedger(index)
+  const community = new SpaceCommunity(
+    { network, membership, records, uptime, clock, log: log.named('community') },
+    { intervalMs: config.gossipIntervalMs },
+  )
+  const stores = () => forOthers.offeredBytes > 0
+  const selfView = () => ({
+    freeBytes: forOthers.offeredBytes,
+    uptime: 1,
+    failureDomain: config.failureDomain,
+    stores: stores(),
+  })
+  const isLight = config.role === 'light'
+  const content = createContent(
+    {
+      index,
+      chunks: storage.chunks,
+      pins: storage.pins,
+      network,
+      community,
+      reputation,
+      key,
+      clock,
+      random,
+      log,
+      metrics,
+    },
+    {
+      serves: !isLight,
+      announces: !isLight,
+      stores,
+      selfView,
+      friends: friendIds(config),
+      peersMax: config.downloadPeersMax,
+      holdingsIntervalMs: config.gossipIntervalMs,
+      graceMs: config.repairGraceMs,
+    },
+  )
+  const state = createNodeState(
+    { clock, metrics, storage, forOthers, network, content },
+    { cleanStart: options.cleanStart },
+  )
+  const configuration = new Configuration({ disk, sources: options.sources }, config)
+  configuration.onChange(
+    ['uploadBytesPerSecondMax', 'downloadBytesPerSecondMax', 'bandwidthSchedule'],
+    (_, next) => bandwidth.change(bandwidthSettings(next)),
+  )
+  configuration.onChange(['admission'], (_, next) => membership.setAdmission(next.admission))
+  const publisher = new StatusPublisher(
+    { clock, records, log, self: key.peerId },
+    {
+      intervalMs: config.gossipIntervalMs,
+      read: async () => {
+        await forOthers.measure()
+        return {
+          addresses: network.addresses(),
+          role: config.role,
+          stores: stores(),
+          freeBytes: forOthers.offeredBytes,
+          loadPercent: 0,
+          version: VERSION,
+          holdings: content.holdings(),
+          failureDomain: config.failureDomain,
+        }
+      },
+    },
+  )
+  const bootstrap = new Bootstrap(
+    { network, membership, clock, random, log: log.named('bootstrap') },
+    {
+      addresses: bootstrapAddresses,
+      mayJoin: () => joins && membership.members().length === 1 && content.keptObjects().length === 0,
+    },
+  )
+  const jobs = new BackgroundJobs({ clock, log })
+  const services: Services = {
+    config,
+    clock,
+    random,
+    log,
+    metrics,
+    disk,
+    index,
+    chunks: storage.chunks,
+    key,
+    network,
+    records,
+    membership,
+    content,
+    community,
+    configuration,
+    state,
+  }
+  addGauges(services)
+  return lifeOf(services, {
+    async start() {
+      answerEchoes(network)
+      await network.start()
+      await records.start()
+      community.start()
+      await content.start()
+      community.onChange(() => publisher.changed())
+      publisher.start()
+      bootstrap.start()
+      for (const friend of config.friends) keepFriend(services, friend)
+      jobs.start({
+        name: 'garbage',
+        intervalMs: GARBAGE_INTERVAL_MS,
+        run: async (signal) => {
+          await storage.collector.collect({ signal })
+        },
+      })
+      jobs.start({
+        name: 'cache',
+        intervalMs: CACHE_TRIM_INTERVAL_MS,
+        run: async () => {
+          await storage.cache.trim()
+        },
+      })
+    },
+    // What others see goes first, what is written last.
+    stop: [
+      () => Promise.all([bootstrap.stop(), publisher.stop(), jobs.stop()]),
+      () => content.stop(),
+      () => community.stop(),
+      () => records.stop(),
+      () => network.stop(),
+      () => reputation.save(),
+      () => storage.close(),
+      () => leaveCleanMark(disk, { stoppedAt: clock.now(), version: VERSION }),
+    ],
+    letGo: options.letGo,
+  })
+}
+
+/** Starting, stopping and waiting, each safe to call at any moment. */
+function lifeOf(
+  services: Services,
+  steps: { start: () => Promise<void>; stop: (() => unknown)[]; letGo: () => Promise<void> },
+): Node {
+  const { clock, log, community, network } = services
+  let stopping: Promise<void> | undefined
+  const stop = async () => {
+    for (const step of steps.stop) {
+      try {
+        await within(clock, PART_STOP_MS, step())
+      } catch (error) {
+        log.warn('a part did not stop as it should', { error: toKizunaError(error).code, cause: error })
+      }
+    }
+    await steps.letGo()
+  }
+  return {
+    services,
+    start: steps.start,
+    stop: () => {
+      stopping ??= stop()
+      return stopping
+    },
+    async waitForPeers(timeoutMs, signal) {
+      const others = () => community.members().map(({ peer }) => peer)
+      const isReady = () => others().length === 0 || others().some((peer) => network.isConnected(peer))
+      if (isReady()) return
+      const deadline = clock.deadline(timeoutMs, signal)
+      await new Promise<void>((resolve) => {
+        const silence = network.onPeer(() => {
+          if (isReady()) end()
+        })
+        const end = () => {
+          silence()
+          resolve()
+        }
+        deadline.addEventListener('abort', end, { once: true })
+      })
+      signal?.throwIfAborted()
+    },
+  }
+}
+
+async function within(clock: Clock, timeoutMs: number, work: unknown): Promise<void> {
+  const control = new AbortController()
+  const limit = clock.sleep(timeoutMs, control.signal).catch(() => {})
+  await Promise.race([work, limit])
+  control.abort()
+}
+
+function spaceOptions(config: NodeConfig, self: PeerId) {
+  const label = config.label === '' ? `node-${self.slice(-6)}` : config.label
+  const spaceName = config.spaceName === '' ? `Space of ${label}` : config.spaceName
+  return { label, spaceName, admission: config.admission }
+}
+
+function friendIds(config: NodeConfig): PeerId[] {
+  return config.friends.map((friend) => parsePeerId(friend.split('/').at(-1) ?? ''))
+}
+
+function keepFriend({ network, log }: Services, friend: string): void {
+  const peer = parsePeerId(friend.split('/').at(-1) ?? '')
+  network
+    .keepConnected({ peer, addresses: friend.startsWith('/') ? [friend] : [] })
+    .catch((error) => log.info('friend not reached', { peer, code: toKizunaError(error).code }))
+}
+
+function addGauges({ metrics, network, membership, community, content }: Services): void {
+  metrics.gauge('kizuna_connected_peers', 'peers connected now', () => network.connectedPeers().length)
+  metrics.gauge('kizuna_members', 'members of the space', () => membership.members().length)
+  metrics.gauge('kizuna_chunks_per_peer', 'chunks kept per member, on average', () => {
+    const counts = [
+      content.holdings().count,
+      ...community.members().flatMap(({ holdings }) => holdings?.count ?? []),
+    ]
+    return counts.reduce((sum, count) => sum + count, 0) / counts.length
+  })
+}
