@@ -6,8 +6,11 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 import { commandList } from '../src/commands/command-list.ts'
+import { RetrieveChunkCode, StoreChunkCode } from '../src/content/dds-messages.js'
+import * as ddsProtocol from '../src/content/dds-protocol.ts'
 import { SystemClock } from '../src/core/clock.ts'
-import { contentIdOf } from '../src/core/content-id.ts'
+import { contentIdOf, digestOf } from '../src/core/content-id.ts'
+import { CHUNK_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX } from '../src/core/limits.ts'
 import { SystemRandom } from '../src/core/random.ts'
 import { signingKeyFromSeed } from '../src/core/signing-key.ts'
 import { MemoryNetworkHub } from '../src/network/memory-network.ts'
@@ -207,6 +210,45 @@ test('the glossary has every name that the requirements name', () => {
     return !glossary.includes(name) && !glossary.includes(`\`${bare}`)
   })
   assert.deepEqual(missing, [])
+})
+
+test('the DDS specification has every message, field, code and limit, and its vectors hold [S-73]', () => {
+  const text = read('docs/protocol/dds.md')
+  assert.match(text, /version \*\*0\.1\.0\*\*/)
+  for (const protocol of ddsProtocol.DDS_PROTOCOLS) assert.ok(text.includes(protocol), protocol)
+  const proto = read('src/content/dds-messages.proto').replaceAll(/\/\/.*$/gm, '')
+  const names = [
+    ...[...proto.matchAll(/^(?:message|enum) (\w+)/gm)].map(([, name = '']) => name),
+    ...[...proto.matchAll(/(\w+) = \d+;/g)].map(([, name = '']) => name),
+  ]
+  assert.ok(names.length > 50)
+  assert.deepEqual(
+    [...new Set(names)].filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
+    [],
+  )
+  const shared = { FRAME_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, CHUNK_BYTES_MAX }
+  const own = Object.entries(ddsProtocol).filter(([name]) => /_(MAX|BYTES)$/.test(name))
+  for (const [name, value] of [...own, ...Object.entries(shared)]) {
+    const row = text.split('\n').find((line) => line.includes(`\`${name}\``)) ?? ''
+    assert.ok(row.includes(` ${Number(value).toLocaleString('en')} `), `${name} is ${value}: ${row}`)
+  }
+  const chunkCid = Uint8Array.from(digestOf(contentIdOf(Buffer.from('kizuna'))))
+  const { encodeRequest, encodeResponse } = ddsProtocol
+  const range = { offset: 65_536, length: 1000 }
+  const code = { retrieve: RetrieveChunkCode.RETRIEVE_OK, store: StoreChunkCode.STORE_OK }
+  const vectors = [
+    encodeRequest({ retrieveChunk: { chunkCid, ...range } }),
+    encodeResponse({
+      retrieveChunk: { code: code.retrieve, totalSizeBytes: 262_144, ...range, retryAfterMs: 0 },
+    }),
+    encodeRequest({ storeChunk: { chunkCid, sizeBytes: 6 } }),
+    encodeResponse({ storeChunk: { code: code.store, chunkCid, alreadyHeld: false } }),
+  ]
+  const printed = [...text.matchAll(/^\|.*\| `([0-9a-f]+)` \|$/gm)].map(([, hex]) => hex)
+  assert.deepEqual(
+    vectors.map((bytes) => Buffer.from(bytes).toString('hex')),
+    printed,
+  )
 })
 
 test('FindProviders of the DDS plan is one call, whose answers are peers with addresses [S-70]', async () => {
