@@ -4,7 +4,7 @@ import type { ErrorKind } from '../../core/kizuna-error.ts'
 export const EXIT_OK = 0
 
 /** What the process ends with, by the kind of failure; documented in docs/using/cli.md. */
-export const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
+export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   invalid: 2,
   denied: 3,
   missing: 4,

@@ -1,7 +1,6 @@
 import type { CommandProgress } from '../../commands/command.ts'
 import type { Clock } from '../../core/clock.ts'
 import { formatBytes, formatDuration } from './format-numbers.ts'
-import type { Terminal } from './terminal.ts'
 
 const BAR_WIDTH = 24
 const DRAW_EVERY_MS = 100
@@ -10,11 +9,17 @@ const LINE_EVERY_MS = 10_000
 /** The rate is that of the last seconds, not of the whole. */
 const RATE_MEMORY = 0.8
 
+/** Where progress is shown. */
+export interface ProgressOutput {
+  isTTY: boolean
+  columns?: number
+  write(text: string): unknown
+}
+
 /** Shows how far something long has come, with its rate and the time left; on a terminal as one moving line. */
 export class ProgressBar {
   readonly #clock: Clock
-  readonly #terminal: Terminal
-  readonly #quiet: boolean
+  readonly #output: ProgressOutput
   #phase = ''
   #drawnAt: number | undefined
   #measuredAt = 0
@@ -22,34 +27,31 @@ export class ProgressBar {
   #rate: number | undefined
   #visible = false
 
-  /** @param options.quiet shows nothing at all, for programs that read the output. */
-  constructor(parts: { clock: Clock; terminal: Terminal }, options: { quiet: boolean }) {
-    this.#clock = parts.clock
-    this.#terminal = parts.terminal
-    this.#quiet = options.quiet
+  constructor(clock: Clock, output: ProgressOutput) {
+    this.#clock = clock
+    this.#output = output
   }
 
   /** Takes a step; draws when the last drawing is old enough. */
   update(progress: CommandProgress): void {
-    if (this.#quiet) return
     const now = this.#clock.monotonic()
     if (progress.phase !== this.#phase) this.#begin(progress, now)
-    const every = this.#terminal.interactive ? DRAW_EVERY_MS : LINE_EVERY_MS
+    const every = this.#output.isTTY ? DRAW_EVERY_MS : LINE_EVERY_MS
     if (this.#drawnAt !== undefined && now - this.#drawnAt < every) return
     this.#measure(progress, now)
     this.#drawnAt = now
     const line = this.#line(progress)
-    if (!this.#terminal.interactive) {
-      this.#terminal.note(line)
+    if (!this.#output.isTTY) {
+      this.#output.write(`${line}\n`)
       return
     }
-    this.#terminal.redraw(line.slice(0, this.#terminal.columns - 1))
+    this.#output.write(`\r\u001b[2K${line.slice(0, (this.#output.columns ?? 80) - 1)}`)
     this.#visible = true
   }
 
   /** Takes the moving line away. */
-  end(): void {
-    if (this.#visible) this.#terminal.redraw('')
+  clear(): void {
+    if (this.#visible) this.#output.write('\r\u001b[2K')
     this.#visible = false
   }
 
@@ -59,7 +61,7 @@ export class ProgressBar {
     this.#measuredAt = now
     this.#measuredDone = progress.done
     // Without a terminal short phases leave no line.
-    this.#drawnAt = this.#terminal.interactive ? undefined : now
+    this.#drawnAt = this.#output.isTTY ? undefined : now
   }
 
   #measure(progress: CommandProgress, now: number): void {
