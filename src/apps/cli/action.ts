@@ -9,8 +9,7 @@ export interface ActionParts {
   node: NodeConnection
   clock: Clock
   terminal: Terminal
-  /** None with `--json`. */
-  bar: ProgressBar | undefined
+  bar: ProgressBar
   signal: AbortSignal
   /** Where downloads without a named output go. */
   downloadFolder: string
