@@ -37,7 +37,7 @@ export interface IncomingChunk {
 export interface HaveAnswer {
   /** In the order of the ids asked: whether the peer can serve it now. */
   held: boolean[]
-  /** Whether it keeps it as a copy that counts, rather than as cache. */
+  /** Whether it keeps it as a copy that counts, rather than as cache; kept and not held is damaged there. */
   kept: boolean[]
   /** Others that keep the first id, as the peer knows. Hints only. */
   knownHolders: PeerId[]

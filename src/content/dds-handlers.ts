@@ -243,7 +243,8 @@ async function* answerHave(
       parts.onPlaced(facts)
     }
   }
-  const kept = ids.map((id, place) => held[place] === true && parts.kept.isKept(id))
+  // Kept and not held is a copy that was lost here; whoever looks for it learns that there was one.
+  const kept = ids.map((id) => parts.kept.isKept(id))
   const first = ids.length <= HINTED_IDS_MAX ? ids[0] : undefined
   const knownHolders =
     first === undefined ? [] : parts.holdings.keepersOf(first).filter((peer) => peer !== from)

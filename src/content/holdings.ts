@@ -25,6 +25,8 @@ const ROUNDS_MAX = 4096
 const KEYS_PER_MEMBER_MAX = 2_000_000
 /** Reconciliations at once, so that a large space does not start them all in one moment. */
 const SYNCS_AT_ONCE_MAX = 8
+/** News that a member's set changed make us compare no more often than this. */
+const SYNC_AGAIN_MS = 1_000
 const SYNC_TIMEOUT_MS = 60_000
 const ROUND_TIMEOUT_MS = 10_000
 
@@ -64,8 +66,8 @@ export class Holdings {
   readonly #own = new ReconciliationSet(DIGEST_BYTES)
   readonly #members = new Map<PeerId, ReconciliationSet>()
   readonly #running = new Map<PeerId, Promise<HoldingsChange>>()
-  /** Members compared with at least once in this life. */
-  readonly #compared = new Set<PeerId>()
+  /** When each member was compared with at last, on the monotonic scale. */
+  readonly #syncedAt = new Map<PeerId, number>()
   readonly #listeners = new Set<() => void>()
   readonly #stopping = new AbortController()
   #timer: Timer | undefined
@@ -245,7 +247,7 @@ export class Holdings {
       change.removed += step.have.length
       message = step.reply
     }
-    this.#compared.add(peer)
+    this.#syncedAt.set(peer, clock.monotonic())
     return change
   }
 
@@ -274,8 +276,11 @@ export class Holdings {
   }
 
   #syncChanged(): void {
+    const now = this.#parts.clock.monotonic()
     for (const peer of this.#outdatedMembers()) {
       if (this.#running.size >= SYNCS_AT_ONCE_MAX) return
+      // A status may be older than what we learnt since; news come in bursts.
+      if (now - (this.#syncedAt.get(peer) ?? -Infinity) < SYNC_AGAIN_MS) continue
       this.sync(peer).catch((error) => this.#parts.log.debug('holdings not compared', { peer, error }))
     }
   }
@@ -287,7 +292,7 @@ export class Holdings {
       .members()
       .filter(({ peer, holdings }) => {
         if (!connected.has(peer)) return false
-        if (holdings === undefined) return !this.#compared.has(peer)
+        if (holdings === undefined) return !this.#syncedAt.has(peer)
         const set = this.#setOf(peer)
         return set.size !== holdings.count || set.fingerprint() !== holdings.fingerprint
       })

@@ -67,7 +67,7 @@ export async function pushCopies(
       const batch = ids.slice(start, start + HAVE_IDS_MAX)
       const signalled = { timeoutMs: HAVE_TIMEOUT_MS, ...signalOf(options) }
       const answer = await askHave(parts.network, peer, { ids: batch, keepFor: facts }, signalled)
-      note(batch.filter((_, place) => answer.kept[place]))
+      note(batch.filter((_, place) => answer.kept[place] && answer.held[place]))
     }
     const missing = ids.filter((id) => !kept.has(id))
     const remote: ContentId[] = []

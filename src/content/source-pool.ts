@@ -223,6 +223,7 @@ export class SourcePool {
       const answer = await askHave(this.#parts.network, source.peer, { ids }, options)
       source.blocks.set(block, { held: answer.held, askedAt: this.#parts.clock.monotonic() })
       for (const id of ids) source.exceptions.delete(id)
+      source.damaged ||= answer.kept.some((kept, place) => kept && !answer.held[place])
       source.down = false
       source.failures = 0
       source.retryAt = 0
