@@ -9,7 +9,8 @@ export interface ActionParts {
   node: NodeConnection
   clock: Clock
   terminal: Terminal
-  bar: ProgressBar
+  /** None with `--json`. */
+  bar: ProgressBar | undefined
   signal: AbortSignal
   /** Where downloads without a named output go. */
   downloadFolder: string

@@ -36,14 +36,14 @@ export const getAction: CliAction = {
     const begin = parts.clock.monotonic()
     const facts = (await parts.node.run('get', input, {
       signal: parts.signal,
-      onProgress: (progress) => parts.bar.update(progress),
+      onProgress: (progress) => parts.bar?.update(progress),
     })) as GetFacts
     if (output === '-') return await writeToOutput(parts, facts)
     const target = resolve(
       output === undefined ? join(parts.downloadFolder, fileNameOf(facts.name)) : String(output),
     )
     const resumedBytes = await receive(parts, facts, { target, force: force === true })
-    parts.bar.end()
+    parts.bar?.clear()
     const durationMs = Math.round(parts.clock.monotonic() - begin)
     const { id, kind, name, sizeBytes } = facts
     const again = resumedBytes > 0 ? `, ${formatBytes(resumedBytes)} of it from an earlier attempt` : ''
@@ -60,7 +60,7 @@ async function receive(
   { target, force }: { target: string; force: boolean },
 ): Promise<number> {
   const onBytes = (done: number) =>
-    parts.bar.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })
+    parts.bar?.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })
   const options = { signal: parts.signal, onBytes }
   if (facts.files === null) {
     const wanted = { ...linkParts(facts.link), sizeBytes: facts.sizeBytes, output: target, force }
@@ -85,9 +85,9 @@ async function writeToOutput(parts: ActionParts, facts: GetFacts): Promise<Actio
   for await (const bytes of parts.node.read({ ...linkParts(facts.link), offset: 0, signal: parts.signal })) {
     await parts.terminal.writeBytes(bytes)
     done += bytes.byteLength
-    parts.bar.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })
+    parts.bar?.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })
   }
-  parts.bar.end()
+  parts.bar?.clear()
   return { data: undefined, text: '' }
 }
 

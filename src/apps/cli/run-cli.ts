@@ -6,7 +6,7 @@ import type { ActionResult } from './action.ts'
 import { CLI_ACTIONS, cliCommands } from './cli-commands.ts'
 import { completionScript } from './completion.ts'
 import { UsageError } from './errors.ts'
-import { EXIT_INTERRUPTED, EXIT_OF_KIND, EXIT_OK } from './exit-codes.ts'
+import { EXIT_CODES, EXIT_INTERRUPTED, EXIT_OK } from './exit-codes.ts'
 import { commandText, overviewText } from './help-text.ts'
 import { nearestWord } from './nearest-word.ts'
 import { openNode } from './open-node.ts'
@@ -23,7 +23,7 @@ import { processTerminal, safeText, type Terminal } from './terminal.ts'
  */
 export async function runCli(words: readonly string[]): Promise<number> {
   const environment = readEnvironment()
-  const terminal = processTerminal({ colour: environment.colour })
+  const terminal = processTerminal()
   const json = words.includes('--json')
   const control = new AbortController()
   const interrupt = () => control.abort(new AbortedError({ what: 'The command' }))
@@ -70,19 +70,19 @@ async function ask(
 ): Promise<ActionResult> {
   const { terminal, signal } = outside
   const clock = new SystemClock()
-  const bar = new ProgressBar({ clock, terminal }, { quiet: parsed.json })
+  const bar = parsed.json ? undefined : new ProgressBar(clock, terminal.progress)
   const { node, downloadFolder } = await openNode({ ...outside, clock }, parsed)
   try {
     const action = CLI_ACTIONS[command.name]
     if (action !== undefined) {
       return await action.run({ node, clock, terminal, bar, signal, downloadFolder }, parsed.values)
     }
-    const onProgress = (progress: Parameters<ProgressBar['update']>[0]) => bar.update(progress)
+    const onProgress = (progress: Parameters<ProgressBar['update']>[0]) => bar?.update(progress)
     const data = await node.run(command.name, parsed.values, { signal, onProgress })
-    bar.end()
+    bar?.clear()
     return { data, text: renderResult(command.name, data) }
   } finally {
-    bar.end()
+    bar?.clear()
     await node.close()
   }
 }
@@ -112,7 +112,7 @@ function findCommand(name: string, commands: readonly CliCommand[]): CliCommand 
 function exitCodeOf(command: string, data: unknown): number {
   if (command !== 'doctor') return EXIT_OK
   const { readable, healthy } = data as { readable?: boolean; healthy?: boolean }
-  return (readable ?? healthy) === false ? EXIT_OF_KIND.unavailable : EXIT_OK
+  return (readable ?? healthy) === false ? EXIT_CODES.unavailable : EXIT_OK
 }
 
 function fail(
@@ -126,5 +126,5 @@ function fail(
   if (error.kind === 'internal' && error.cause instanceof Error) {
     terminal.note(`  Cause: ${safeText(error.cause.message)}`)
   }
-  return isOurs ? EXIT_INTERRUPTED : EXIT_OF_KIND[error.kind]
+  return isOurs ? EXIT_INTERRUPTED : EXIT_CODES[error.kind]
 }

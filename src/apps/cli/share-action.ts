@@ -32,10 +32,10 @@ export const shareAction: CliAction = {
     const input = path === undefined || fromInput ? rest : { ...rest, path: resolve(String(path)) }
     const facts = (await parts.node.run('share', input, {
       signal: parts.signal,
-      onProgress: (progress) => parts.bar.update(progress),
+      onProgress: (progress) => parts.bar?.update(progress),
       ...(fromInput ? { body: parts.terminal.input } : {}),
     })) as ShareFacts
-    parts.bar.end()
+    parts.bar?.clear()
     return { data: facts, text: describeShare(facts) }
   },
 }

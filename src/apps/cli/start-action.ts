@@ -2,7 +2,7 @@ import { toKizunaError } from '../../core/kizuna-error.ts'
 import { loadConfig } from '../../node/config.ts'
 import type { Environment } from '../../node/environment.ts'
 import type { Services } from '../../node/services.ts'
-import { EXIT_OF_KIND, EXIT_OK } from './exit-codes.ts'
+import { EXIT_CODES, EXIT_OK } from './exit-codes.ts'
 import { configSources } from './open-node.ts'
 import type { ParsedWords } from './parse-words.ts'
 import { type ServedNode, serveNode } from './serve-node.ts'
@@ -55,7 +55,7 @@ export async function startAction(
     terminal.note(`${known.message}\n  ${known.hint}`)
   }
   services.clock.after(LINGER_MS, () => process.exit())
-  return reason === 'defect' ? EXIT_OF_KIND.internal : EXIT_OK
+  return reason === 'defect' ? EXIT_CODES.internal : EXIT_OK
 }
 
 /** What ends the run. A second signal ends it at once. */
@@ -65,7 +65,7 @@ function endOfRun(options: { stopWithParent: boolean }) {
     for (const signal of STOP_SIGNALS) {
       process.once(signal, () => {
         resolve('signal')
-        process.once(signal, () => process.exit(EXIT_OF_KIND.internal))
+        process.once(signal, () => process.exit(EXIT_CODES.internal))
       })
     }
     if (options.stopWithParent) {

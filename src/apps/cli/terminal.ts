@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import type { ProgressOutput } from './progress-bar.ts'
 
 /** Where the CLI reads and writes; tests give their own. */
 export interface Terminal {
@@ -6,24 +7,17 @@ export interface Terminal {
   print(text: string): void
   /** A line beside the result: notes, progress, errors. */
   note(text: string): void
-  /** Draws over the current line of standard error; only when `interactive`. */
-  redraw(text: string): void
+  /** Where progress is drawn: standard error. */
+  readonly progress: ProgressOutput
   /** Bytes to standard output, no faster than they are taken. */
   writeBytes(bytes: Uint8Array): Promise<void>
   readonly input: AsyncIterable<Uint8Array>
-  /** Somebody looks at standard error. */
-  readonly interactive: boolean
   /** Somebody looks at standard output. */
   readonly printsToScreen: boolean
-  readonly colour: boolean
-  readonly columns: number
 }
 
-/** Columns when the terminal does not say. */
-const COLUMNS_DEFAULT = 80
-
 /** The terminal of this process. */
-export function processTerminal(options: { colour: boolean }): Terminal {
+export function processTerminal(): Terminal {
   const { stdout, stderr, stdin } = process
   // `kizuna list | head` closes the pipe early; that is no failure.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -37,17 +31,10 @@ export function processTerminal(options: { colour: boolean }): Terminal {
     note: (text) => {
       stderr.write(`${text}\n`)
     },
-    redraw: (text) => {
-      stderr.write(`\r\x1b[2K${text}`)
-    },
+    progress: stderr,
     writeBytes: (bytes) => writeAll(stdout, bytes),
     input: stdin,
-    interactive: stderr.isTTY === true,
     printsToScreen: stdout.isTTY === true,
-    colour: options.colour && stdout.isTTY === true,
-    get columns() {
-      return stderr.columns ?? COLUMNS_DEFAULT
-    },
   }
 }
 
