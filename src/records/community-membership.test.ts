@@ -10,6 +10,8 @@ import { FILE_KIND, type FileFacts, putFileRecord, readFileRecord } from './file
 import { INVITE_LINK_START, makeInvite, parseInvite } from './invite.ts'
 import { encodeJoinRequest, JOIN_PROTOCOL } from './join-protocol.ts'
 import { MEMBER_KIND } from './record.ts'
+import { signRecord } from './record-codec.ts'
+import { encodeRequest, packRecords, RECORDS_PROTOCOL } from './records-protocol.ts'
 import { listSharedFiles, putFileRemoval } from './removal-record.ts'
 import { openWithSpaceKey, sealWithSpaceKey } from './space-seal.ts'
 
@@ -167,7 +169,7 @@ test('expired, used, revoked, unknown and foreign invites are refused, each with
   await community.stop()
 })
 
-test('10,000 forged, altered and replayed invites at the door: none lets anybody in', async () => {
+test('3,000 forged, altered and replayed invites at the door: none lets anybody in', async () => {
   const community = new Community({ seed: 23 })
   const a = await community.addNode({ admission: 'invite' })
   const thief = await community.addNode()
@@ -176,7 +178,7 @@ test('10,000 forged, altered and replayed invites at the door: none lets anybody
   const space = a.membership.space().id
   const good = parseInvite((await a.membership.invite(GOOD)).link)
   let accepted = 0
-  for (let round = 0; round < 10_000; round++) {
+  for (let round = 0; round < 3_000; round++) {
     const terms = Uint8Array.from(good.terms.bytes)
     const secret = Uint8Array.from(good.secret)
     const choice = round % 4
@@ -308,18 +310,25 @@ test('a removed member is refused by everybody, its later records too, and the e
 test('a removed member cannot bring a friend in with a certificate dated back', async () => {
   const community = new Community()
   const [a, b] = (await community.addMembers(2)) as [CommunityNode, CommunityNode]
-  await a.membership.setAdmission('invite')
+  const space = a.membership.space().id
+  const show = async (friend: CommunityNode) => {
+    const createdAt = community.clock.now() - 30_000
+    const statement = { role: 'member', formerRole: 'none', label: '', joinedAt: createdAt, basis: 'open' }
+    const expiresAt = createdAt + HOUR_MS
+    const draft = { space, kind: MEMBER_KIND, key: friend.peer, createdAt, expiresAt, body: statement }
+    const frames = [
+      encodeRequest({ op: 'introduce', space }),
+      ...packRecords([signRecord(b.key, draft).bytes]),
+    ]
+    await friend.network.connect(a.network.addresses()[0] ?? '')
+    for await (const _ of friend.network.request(a.peer, RECORDS_PROTOCOL, frames));
+    return a.membership.isMember(friend.peer)
+  }
   await community.clock.advance(60_000)
-  const friend = await community.addNode()
+  assert.equal(await show(await community.addNode()), true, 'while B is a member its certificate counts')
   await a.membership.remove(b.peer)
-  // The removed one lets its friend in on its own machine, whose clock it sets back.
-  const invite = await b.membership.invite({ lifetimeMs: HOUR_MS, uses: 'single' })
-  await community.run(friend.membership.join(invite.link))
-  await friend.network.connect(a.network.addresses()[0] ?? '')
-  await friend.records.sync({ peers: [a.peer] })
-  await community.clock.advance(60_000)
-  assert.equal(a.membership.isMember(friend.peer), false)
-  assert.deepEqual(peersOf(a), [a.peer])
+  await community.clock.advance(1_000)
+  assert.equal(await show(await community.addNode()), false)
   await community.stop()
 })
 

@@ -1,10 +1,11 @@
 import { type ContentId, contentIdFromDigest, digestOf, parseContentId } from '../core/content-id.ts'
 import type { CborValue } from '../core/encoding.ts'
 import type { Random } from '../core/random.ts'
-import { type PeerId, peerIdFromPublicKey, publicKeyOf } from '../core/signing-key.ts'
+import { type PeerId, publicKeyOf } from '../core/signing-key.ts'
 import { ShapeReader } from './cbor-shape.ts'
 import { InvalidRecordError } from './errors.ts'
 import type { SignedRecord } from './record.ts'
+import { peerOf } from './record-codec.ts'
 import type { RecordKind, RecordSets } from './record-sets.ts'
 import { displayText } from './space.ts'
 import { openWithSpaceKey, sealWithSpaceKey } from './space-seal.ts'
@@ -94,7 +95,7 @@ export function putFileRecord(
 export function readFileRecord(record: SignedRecord): FileRecord {
   const body = shape.map(record.body, 'its body')
   shape.onlyFields(body, FIELDS)
-  const publishedBy = peerIdFromPublicKey(shape.bytes(body, 'publishedBy', { exactly: 32 }))
+  const publishedBy = peerOf(shape.bytes(body, 'publishedBy', { exactly: 32 }))
   if (publishedBy !== record.author) shape.fail('its publisher is not its author')
   const name = shape.text(body, 'name', FILE_NAME_BYTES_MAX)
   if (name !== safeFileName(name)) shape.fail('its name is not fit for a file')

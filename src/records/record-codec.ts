@@ -3,7 +3,7 @@ import { base32 } from 'multiformats/bases/base32'
 import type { Clock } from '../core/clock.ts'
 import { type CborValue, encodeCanonical } from '../core/encoding.ts'
 import { RECORD_BYTES_MAX } from '../core/limits.ts'
-import { peerIdFromPublicKey, type SigningKey, verifySignature } from '../core/signing-key.ts'
+import { type PeerId, peerIdFromPublicKey, type SigningKey, verifySignature } from '../core/signing-key.ts'
 import { refuseNesting } from './cbor-nesting.ts'
 import { DEPTH_MAX, ShapeReader } from './cbor-shape.ts'
 import { InvalidRecordError } from './errors.ts'
@@ -24,6 +24,8 @@ const KIND_FORM = /^[a-z][a-z0-9-]{0,31}$/
 /** Keeps signatures of records apart from all other signatures of the same key. */
 const SIGNATURE_DOMAIN = Buffer.from('kizuna-record-1\0')
 const SIGNATURE_BYTES = 64
+const PEERS_REMEMBERED_MAX = 4_096
+const peersByKey = new Map<string, PeerId>()
 /** A body has the record around it. */
 const BODY_LIMITS = { depthMax: DEPTH_MAX - 1, itemsMax: 8_000 }
 const shape = new ShapeReader((reason) => new InvalidRecordError({ reason }))
@@ -89,7 +91,7 @@ export function readRecord(bytes: Uint8Array): ReadRecord {
   const times = { createdAt: shape.integer(map, 'createdAt'), expiresAt: shape.integer(map, 'expiresAt') }
   checkTimes(times)
   const space = spaceIdFromBytes(shape.bytes(map, 'space', { exactly: 32 }))
-  const author = peerIdFromPublicKey(shape.bytes(map, 'author', { exactly: 32 }))
+  const author = peerOf(shape.bytes(map, 'author', { exactly: 32 }))
   if (!shape.has(map, 'body')) shape.fail('it has no body')
   const signature = shape.bytes(map, 'sig', { exactly: SIGNATURE_BYTES })
   const { sig: _, ...fields } = map
@@ -154,6 +156,17 @@ export function reconciliationKey(record: RecordOrder): Uint8Array {
 export function orderOfKey(key: Uint8Array): RecordOrder {
   const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
   return { createdAt: bytes.readUIntBE(0, 6), id: bytes.toString('hex', 6) as RecordId }
+}
+
+/** The peer of a 32-byte public key; remembered, because few peers write many records and base58 is slow. */
+export function peerOf(publicKey: Uint8Array): PeerId {
+  const slot = Buffer.from(publicKey).toString('latin1')
+  const known = peersByKey.get(slot)
+  if (known !== undefined) return known
+  const peer = peerIdFromPublicKey(publicKey)
+  if (peersByKey.size >= PEERS_REMEMBERED_MAX) peersByKey.clear()
+  peersByKey.set(slot, peer)
+  return peer
 }
 
 /** The 32 bytes in a space's id. */

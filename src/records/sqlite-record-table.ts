@@ -5,7 +5,7 @@ import { readRecord } from './record-codec.ts'
 import type { RecordEntry, RecordQuery, RecordTable } from './record-table.ts'
 
 /** Decoded records kept at hand, counted by their bytes. */
-const CACHE_BYTES_MAX = 4 * 1024 * 1024
+const CACHE_BYTES_MAX = 8 * 1024 * 1024
 
 const STEPS = [
   `CREATE TABLE record (
@@ -53,7 +53,9 @@ export class SqliteRecordTable implements RecordTable {
 
   newest(kind: string, key: string, author?: PeerId): SignedRecord | undefined {
     const order = 'ORDER BY created_at DESC, id DESC LIMIT 1'
-    const where = 'SELECT id, bytes FROM record WHERE space = ? AND kind = ? AND key = ?'
+    // Without the hint the planner may walk all of an author's records to be spared a sort of one or two.
+    const where =
+      'SELECT id, bytes FROM record INDEXED BY record_by_key WHERE space = ? AND kind = ? AND key = ?'
     if (author === undefined) return this.#one(`${where} ${order}`, kind, key)
     return this.#one(`${where} AND author = ? ${order}`, kind, key, author)
   }
