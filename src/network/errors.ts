@@ -104,3 +104,46 @@ export class PeerSuspendedError extends KizunaError {
     })
   }
 }
+
+/** Thrown at the start when something else listens on our port. */
+export class PortTakenError extends KizunaError {
+  override name = 'PortTakenError'
+  constructor(facts: { port: number; host: string; cause?: unknown }) {
+    super({
+      code: 'PORT_TAKEN',
+      kind: 'conflict',
+      message: `Another program already listens on port ${facts.port} of ${facts.host}.`,
+      hint: 'End that program (it may be another node), or choose another port with --port; 0 takes any free one.',
+      details: { port: facts.port, host: facts.host },
+      cause: facts.cause,
+    })
+  }
+}
+
+/** Thrown at the start when an address to listen on is not one of this machine, or needs more rights. */
+export class ListenFailedError extends KizunaError {
+  override name = 'ListenFailedError'
+  constructor(facts: { host: string; port: number; systemCode: string; cause?: unknown }) {
+    super({
+      code: 'LISTEN_FAILED',
+      kind: 'invalid',
+      message: `It is not possible to listen on ${facts.host}, port ${facts.port} (${facts.systemCode}).`,
+      hint: 'Use a host address of this machine (0.0.0.0 for all) and a port of 1024 or more.',
+      details: { host: facts.host, port: facts.port, systemCode: facts.systemCode },
+      cause: facts.cause,
+    })
+  }
+}
+
+/** Thrown when an announcement reached no peer of the DHT. */
+export class NobodyToAnnounceToError extends KizunaError {
+  override name = 'NobodyToAnnounceToError'
+  constructor() {
+    super({
+      code: 'NOBODY_TO_ANNOUNCE_TO',
+      kind: 'unavailable',
+      message: 'No peer of the distributed hash table took the announcement.',
+      hint: 'It is tried again when there are peers; `kizuna peers` shows who is connected.',
+    })
+  }
+}

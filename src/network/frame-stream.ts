@@ -1,0 +1,203 @@
+import type { Stream } from '@libp2p/interface'
+import { Uint8ArrayList } from 'uint8arraylist'
+import { LimitExceededError } from '../core/errors.ts'
+import { FRAME_BYTES_MAX } from '../core/limits.ts'
+
+/**
+ * How a frame stands in its message. `more`: a frame, others follow. `last`: a frame, the last one. `error`: a
+ * serialised error ends the message. `end`: the message ends without another frame; the frame is empty.
+ */
+export const FRAME_MARKS = { more: 0, last: 1, error: 2, end: 3 } as const
+export type FrameMark = keyof typeof FRAME_MARKS
+
+export interface MarkedFrame {
+  mark: FrameMark
+  bytes: Uint8Array
+}
+
+/** Length (4 bytes, big-endian, without this header) and mark (1 byte). */
+export const FRAME_HEADER_BYTES = 5
+/** Unread bytes at which the other end is told to wait, and at which it may go on. */
+const READ_AHEAD_BYTES_MAX = 4 * FRAME_BYTES_MAX
+const READ_AHEAD_BYTES_LOW = FRAME_BYTES_MAX
+
+const MARK_OF = Object.keys(FRAME_MARKS) as FrameMark[]
+
+/** A frame as it travels. @throws LimitExceededError when it is longer than `FRAME_BYTES_MAX`. */
+export function encodeFrame(mark: FrameMark, bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength > FRAME_BYTES_MAX) {
+    throw new LimitExceededError({ what: 'A frame', limit: FRAME_BYTES_MAX, actual: bytes.byteLength })
+  }
+  // A copy: what the muxer holds back must not change when the writer uses its buffer again.
+  const frame = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + bytes.byteLength)
+  frame.writeUInt32BE(bytes.byteLength)
+  frame[4] = FRAME_MARKS[mark]
+  frame.set(bytes, FRAME_HEADER_BYTES)
+  return frame
+}
+
+/** Thrown when the other end sent bytes that are no frame. */
+export class FrameFormatError extends Error {
+  override name = 'FrameFormatError'
+}
+
+/** Thrown when the stream ended or was reset where a frame was expected. */
+export class StreamEndedError extends Error {
+  override name = 'StreamEndedError'
+}
+
+/**
+ * Frames over a libp2p stream, which carries bytes without borders. Reads ahead a little and then pauses the
+ * other end; writes no faster than the muxer takes it. Only frames say that a message is whole: a broken relayed
+ * connection ends a stream as politely as a finished one.
+ */
+export class FrameStream {
+  readonly stream: Stream
+  readonly #unread = new Uint8ArrayList()
+  readonly #ended = new AbortController()
+  #paused = false
+  #failure: Error | undefined
+  #wake: (() => void) | undefined
+
+  constructor(stream: Stream) {
+    this.stream = stream
+    stream.addEventListener('message', (event) => {
+      this.#unread.append(event.data)
+      if (this.#unread.byteLength >= READ_AHEAD_BYTES_MAX) this.#pause()
+      this.#wake?.()
+    })
+    stream.addEventListener('end', () => this.#end(undefined))
+    stream.addEventListener('close', (event) => {
+      // What arrived before a polite close is still to be read, also when the stream was paused.
+      if (event.error === undefined) this.#resume()
+      this.#end(event.error ?? undefined)
+    })
+    if (stream.status !== 'open') this.#end(undefined)
+  }
+
+  /** Aborts when nothing can arrive any more. */
+  get ended(): AbortSignal {
+    return this.#ended.signal
+  }
+
+  /** Whether another message may begin here. */
+  get isReusable(): boolean {
+    return !this.ended.aborted && this.stream.status === 'open' && this.#unread.byteLength === 0
+  }
+
+  /**
+   * The next frame, or undefined when the stream ended between two frames.
+   * @throws FrameFormatError, StreamEndedError, or the signal's reason.
+   */
+  async read(signal: AbortSignal): Promise<MarkedFrame | undefined> {
+    for (;;) {
+      signal.throwIfAborted()
+      const frame = this.#take()
+      if (frame !== undefined) return frame
+      if (this.#failure !== undefined) throw new StreamEndedError('reset', { cause: this.#failure })
+      if (this.ended.aborted) {
+        if (this.#unread.byteLength === 0) return undefined
+        throw new StreamEndedError('in the middle of a frame')
+      }
+      await this.#arrival(signal)
+    }
+  }
+
+  /** Sends a frame; resolves when the next one may follow. */
+  async write(mark: FrameMark, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const frame = encodeFrame(mark, bytes)
+    try {
+      this.stream.send(frame)
+    } catch (cause) {
+      throw new StreamEndedError('closed to writing', { cause })
+    }
+    await drained(this.stream, signal)
+  }
+
+  /** Ends it at once at both ends; what was not sent yet is lost. */
+  reset(reason: Error): void {
+    this.stream.abort(reason)
+  }
+
+  /** Says that nothing more is sent; ends when the other end says so too, at the latest when `signal` aborts. */
+  async close(signal: AbortSignal): Promise<void> {
+    try {
+      await this.stream.close({ signal })
+    } catch (error) {
+      this.stream.abort(error instanceof Error ? error : new StreamEndedError('not closed', { cause: error }))
+    }
+  }
+
+  #take(): MarkedFrame | undefined {
+    if (this.#unread.byteLength < FRAME_HEADER_BYTES) return undefined
+    const header = this.#unread.subarray(0, FRAME_HEADER_BYTES)
+    const sizeBytes = new DataView(header.buffer, header.byteOffset).getUint32(0)
+    const mark = MARK_OF[header[4] ?? -1]
+    if (sizeBytes > FRAME_BYTES_MAX) throw new FrameFormatError(`a frame of ${sizeBytes} bytes`)
+    if (mark === undefined) throw new FrameFormatError(`the mark ${header[4]}`)
+    if (mark === 'end' && sizeBytes > 0) throw new FrameFormatError('an end with content')
+    if (this.#unread.byteLength < FRAME_HEADER_BYTES + sizeBytes) return undefined
+    const bytes = this.#unread.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + sizeBytes)
+    this.#unread.consume(FRAME_HEADER_BYTES + sizeBytes)
+    if (this.#unread.byteLength <= READ_AHEAD_BYTES_LOW) this.#resume()
+    return { mark, bytes }
+  }
+
+  async #arrival(signal: AbortSignal): Promise<void> {
+    let wake = () => {}
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    this.#wake = wake
+    signal.addEventListener('abort', wake, { once: true })
+    await woken
+    signal.removeEventListener('abort', wake)
+    this.#wake = undefined
+  }
+
+  #pause(): void {
+    if (this.#paused || this.stream.readStatus !== 'readable') return
+    this.#paused = true
+    this.stream.pause()
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    try {
+      this.stream.resume()
+    } catch {
+      // Closed meanwhile: what it held back has been handed over or is lost, which the frames will tell.
+    }
+  }
+
+  #end(failure: Error | undefined): void {
+    this.#failure ??= failure
+    this.#ended.abort()
+    this.#wake?.()
+  }
+}
+
+/**
+ * Waits until a stream takes more. Its own `onDrain()` keeps a promise that has resolved once, so that from the
+ * second time on nobody waits and the buffer grows without end (@libp2p/utils 7.4.1).
+ */
+export async function drained(stream: Stream, signal: AbortSignal): Promise<void> {
+  while (stream.writableNeedsDrain && stream.writeStatus === 'writable') {
+    signal.throwIfAborted()
+    let wake = () => {}
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    stream.addEventListener('drain', wake)
+    stream.addEventListener('close', wake)
+    signal.addEventListener('abort', wake)
+    await woken
+    stream.removeEventListener('drain', wake)
+    stream.removeEventListener('close', wake)
+    signal.removeEventListener('abort', wake)
+  }
+  signal.throwIfAborted()
+  if (stream.writeStatus !== 'writable') throw new StreamEndedError('closed to writing')
+}

@@ -1,0 +1,217 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { noise } from '@chainsafe/libp2p-noise'
+import { autoNATv2 } from '@libp2p/autonat-v2'
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { dcutr } from '@libp2p/dcutr'
+import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
+import { identify, identifyPush } from '@libp2p/identify'
+import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
+import { uPnPNAT } from '@libp2p/upnp-nat'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { LevelDatastore } from 'datastore-level'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import type { SigningKey } from '../core/signing-key.ts'
+import type { ConnectionGate } from './connection-gate.ts'
+import type { ConnectionKeeper } from './connection-keeper.ts'
+import { KAD_PROTOCOL } from './dht.ts'
+import type { Transports } from './dialler.ts'
+import { findOnLan } from './discovery/lan.ts'
+import type { Relays } from './discovery/relays.ts'
+import { ListenFailedError, PortTakenError } from './errors.ts'
+import { CLOSEST_PEERS } from './key-regions.ts'
+import type { Libp2pNetworkOptions } from './libp2p-options.ts'
+import { planListening } from './listen-addresses.ts'
+import { BROADCAST_BYTES_MAX } from './network.ts'
+import { withoutRelayJunk } from './peer-address.ts'
+import { ADDRESS_AGE_MS_MAX } from './peer-memory.ts'
+
+/** Streams on one connection. */
+const STREAMS_PER_CONNECTION_MAX = 1_024
+/** A stream's receive window. Beyond libp2p's read buffer of 4 MiB a paused stream would be aborted. */
+const STREAM_WINDOW_BYTES_MAX = 2 * 1024 * 1024
+/** New connections per second from one address: all peers behind one relay, or in one home, share one. */
+const INBOUND_PER_SECOND_MAX = 200
+const HANDSHAKES_MAX = 100
+/** Dead links are noticed within the sum of the first two (measured in docs/decisions). */
+const PING = { intervalMs: 5_000, timeoutMsMin: 3_000, timeoutMsMax: 10_000 }
+/** A port found free may be taken by another program before we listen on it. */
+const FREE_PORT_TRIES = 5
+
+/** A running libp2p host and the parts of it that we use. */
+export interface Libp2pHost {
+  host: Libp2p
+  privateKey: PrivateKey
+  dht: KadDHT | undefined
+  gossip: GossipSub
+  transports: Transports
+  /** Whether anybody can dial us without a router's or relay's help. */
+  isPublic: boolean
+  /** Closes the peer store; after `host.stop()`. */
+  close(): Promise<void>
+}
+
+interface Parts {
+  key: SigningKey
+  /** Absolute; the peer store lies in it. */
+  folder: string
+  gate: ConnectionGate
+  keeper: ConnectionKeeper
+  relays: Relays
+}
+
+/**
+ * Starts the one libp2p host of a node.
+ * @throws PortTakenError, ListenFailedError
+ */
+export async function startLibp2pHost(parts: Parts, options: Libp2pNetworkOptions): Promise<Libp2pHost> {
+  await mkdir(parts.folder, { recursive: true })
+  const datastore = new LevelDatastore(join(parts.folder, 'peers'))
+  await datastore.open()
+  try {
+    const privateKey = await generateKeyPairFromSeed('Ed25519', parts.key.seed)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await start(parts, options, { datastore, privateKey })
+      } catch (error) {
+        const anyPort = options.port === 0 && options.wsPort <= 0 && options.dhtPort <= 0
+        if (!(error instanceof PortTakenError) || !anyPort || attempt === FREE_PORT_TRIES) throw error
+      }
+    }
+  } catch (error) {
+    await datastore.close()
+    throw error
+  }
+}
+
+async function start(
+  parts: Parts,
+  options: Libp2pNetworkOptions,
+  base: { datastore: LevelDatastore; privateKey: PrivateKey },
+): Promise<Libp2pHost> {
+  const { gate, keeper, relays } = parts
+  const plan = await planListening(options)
+  const usesRelays = options.relayClient && !plan.isPublic
+  const isRelay = options.relayServer === 'auto' ? plan.isPublic : options.relayServer
+  const inner: { transports?: Transports } = {}
+  const transports = [tcp(), webSockets(), ...(options.relayClient ? [relays.transport()] : [])]
+  const services = {
+    identify: identify({ timeout: 5_000 }),
+    identifyPush: identifyPush(),
+    ping: ping(),
+    gossip: gossipsub({
+      emitSelf: false,
+      globalSignaturePolicy: 'StrictSign',
+      allowPublishToZeroTopicPeers: true,
+      ignoreDuplicatePublishError: true,
+      runOnLimitedConnection: true,
+      maxInboundDataLength: BROADCAST_BYTES_MAX + 4_096,
+      // Members of one home, or behind one relay, share an address and are not an attack.
+      scoreParams: { IPColocationFactorWeight: 0 },
+    }),
+    inner: (components: { transportManager: Transports }) => {
+      inner.transports = components.transportManager
+      return {}
+    },
+    ...(options.relayClient ? { dcutr: dcutr() } : {}),
+    ...(options.autonat ? { autonat: autoNATv2() } : {}),
+    ...(options.upnp ? { upnp: uPnPNAT() } : {}),
+    ...(options.dht ? { dht: kademlia(options) } : {}),
+    ...(isRelay ? { relay: relayServer(options) } : {}),
+  }
+  const init = {
+    privateKey: base.privateKey,
+    datastore: base.datastore,
+    nodeInfo: { name: 'kizuna', version: '1' },
+    addresses: {
+      listen: [...plan.listen, ...(usesRelays ? Array(options.relaysWanted).fill('/p2p-circuit') : [])],
+      appendAnnounce: plan.announce,
+      announceFilter: withoutRelayJunk,
+    },
+    transports,
+    connectionEncrypters: options.encryption.map((name) => (name === 'tls' ? tls() : noise())),
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+        maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
+        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },
+      }),
+    ],
+    peerDiscovery: options.mdns ? [findOnLan(keeper, { serviceTag: options.mdnsServiceTag })] : [],
+    connectionGater: gate.gater,
+    connectionManager: {
+      maxConnections: options.connectionsMax,
+      inboundConnectionThreshold: INBOUND_PER_SECOND_MAX,
+      maxIncomingPendingConnections: HANDSHAKES_MAX,
+      // Reconnecting is the keeper's business: libp2p gives up after five times, and forgets why.
+      reconnectRetries: 0,
+    },
+    connectionMonitor: {
+      pingInterval: PING.intervalMs,
+      pingTimeout: { minTimeout: PING.timeoutMsMin, maxTimeout: PING.timeoutMsMax },
+      abortConnectionOnPingFailure: true,
+    },
+    peerStore: { maxAddressAge: ADDRESS_AGE_MS_MAX, maxPeerAge: ADDRESS_AGE_MS_MAX },
+    services,
+  } as unknown as Libp2pOptions<{ gossip: GossipSub; dht: KadDHT }>
+  const host = await createLibp2p({ ...init, start: false })
+  host.addEventListener('connection:open', ({ detail }) => gate.opened(detail))
+  host.addEventListener('connection:close', ({ detail }) => gate.closed(detail))
+  try {
+    await host.start()
+  } catch (error) {
+    throw listenError(error, options)
+  }
+  const { gossip, dht } = host.services
+  return {
+    host,
+    privateKey: base.privateKey,
+    dht: options.dht ? dht : undefined,
+    gossip,
+    transports: inner.transports as Transports,
+    isPublic: plan.isPublic,
+    close: () => base.datastore.close(),
+  }
+}
+
+/** α and the number of paths are less than the library's 10, whose messages grow with the network. */
+function kademlia(options: Libp2pNetworkOptions) {
+  return kadDHT({
+    protocol: KAD_PROTOCOL,
+    kBucketSize: CLOSEST_PEERS,
+    alpha: 3,
+    disjointPaths: 3,
+    clientMode: options.dhtMode === 'client',
+    peerInfoMapper: passthroughMapper,
+    // Before it, every query waits.
+    initialQuerySelfInterval: 200,
+  })
+}
+
+/** Without libp2p's default limits, which end a relayed connection after 128 KiB or two minutes. */
+function relayServer(options: Libp2pNetworkOptions) {
+  return circuitRelayServer({
+    reservations: { applyDefaultLimit: false, maxReservations: options.relayReservationsMax },
+    maxInboundHopStreams: STREAMS_PER_CONNECTION_MAX,
+    maxOutboundHopStreams: STREAMS_PER_CONNECTION_MAX,
+    maxOutboundStopStreams: STREAMS_PER_CONNECTION_MAX,
+  })
+}
+
+/** libp2p says only in its message what went wrong with which address. */
+function listenError(error: unknown, options: Libp2pNetworkOptions): unknown {
+  const text = error instanceof Error ? error.message : ''
+  const systemCode = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL|ENOTFOUND|EINVAL)\b/.exec(text)?.[1]
+  if (systemCode === undefined) return error
+  const named = new RegExp(`${systemCode}[^\\n]*?:(\\d{1,5})\\b`).exec(text)?.[1]
+  const facts = { host: options.host, port: Number(named ?? options.port), cause: error }
+  return systemCode === 'EADDRINUSE'
+    ? new PortTakenError(facts)
+    : new ListenFailedError({ ...facts, systemCode })
+}

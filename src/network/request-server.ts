@@ -1,0 +1,198 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import type { Clock } from '../core/clock.ts'
+import { AbortedError, DeadlineError } from '../core/errors.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import { encodeErrorFrame } from './error-frame.ts'
+import { ConnectionLostError, RateLimitedError, RequestRefusedError } from './errors.ts'
+import { FrameFormatError, FrameStream, type MarkedFrame } from './frame-stream.ts'
+import type { RequestHandler } from './network.ts'
+import { NetworkCall } from './network-call.ts'
+
+/** Requests answered at once; more are told to come back. */
+const ANSWERS_MAX = 1_024
+/** A kept stream on which nothing is asked for this long is closed; askers let go of theirs earlier. */
+const IDLE_MS = 90_000
+/** A peer that neither sends the rest of its request nor takes the answer for this long is dropped. */
+const STALL_MS = 60_000
+/** An asker that got its whole answer hangs up by itself within this time, or is hung up on. */
+const HANG_UP_MS = 5_000
+const NOTHING = new Uint8Array(0)
+
+interface Parts {
+  self: PeerId
+  clock: Clock
+  log: Logger
+  metrics: Metrics
+  /** The handler of a protocol now; it may be taken away while streams are kept. */
+  handlerOf: (protocol: string) => RequestHandler | undefined
+}
+
+/** Answers the requests that arrive on streams, one at a time on each. */
+export class RequestServer {
+  readonly #parts: Parts
+  readonly #streams = new Set<FrameStream>()
+  #answering = 0
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Serves a stream until either end closes it. */
+  async serve(protocol: string, stream: Stream, connection: Connection): Promise<void> {
+    const frames = new FrameStream(stream)
+    this.#streams.add(frames)
+    try {
+      while (await this.#answerNext(protocol, frames, connection));
+      await frames.close(this.#parts.clock.deadline(HANG_UP_MS))
+    } catch (error) {
+      const bad = error instanceof FrameFormatError
+      if (bad) this.#parts.metrics.count('kizuna_network_bad_frames_total')
+      this.#parts.log.debug('request stream dropped', {
+        protocol,
+        peer: connection.remotePeer.toString(),
+        error,
+      })
+      frames.reset(error instanceof Error ? error : new Error('dropped', { cause: error }))
+    } finally {
+      this.#streams.delete(frames)
+    }
+  }
+
+  /** Hangs up on everyone. */
+  stop(): void {
+    for (const frames of this.#streams) frames.reset(new AbortedError({ what: 'Answering' }))
+  }
+
+  /** False when the stream is at its end. */
+  async #answerNext(protocol: string, frames: FrameStream, connection: Connection): Promise<boolean> {
+    const { clock, metrics } = this.#parts
+    const waiting = new NetworkCall(clock, 'Waiting for a request', { timeoutMs: IDLE_MS })
+    let first: MarkedFrame | undefined
+    try {
+      first = await frames.read(waiting.signal)
+    } catch (error) {
+      if (error instanceof DeadlineError) return false
+      throw error
+    } finally {
+      waiting.end()
+    }
+    if (first === undefined) return false
+    const call = new NetworkCall(clock, `Answering ${protocol}`, { timeoutMs: STALL_MS })
+    const from = connection.remotePeer.toString() as PeerId
+    const hungUp = () => call.fail(new ConnectionLostError({ peer: from, protocol }))
+    frames.ended.addEventListener('abort', hungUp)
+    if (frames.ended.aborted) hungUp()
+    const request = new IncomingRequest(frames, first, call)
+    this.#answering++
+    try {
+      const outcome = await this.#answer(protocol, request, { frames, call, from, connection })
+      metrics.count('kizuna_requests_total', { direction: 'in', outcome })
+    } finally {
+      this.#answering--
+      frames.ended.removeEventListener('abort', hungUp)
+      call.end()
+    }
+    if (request.isWhole) return true
+    // The asker still sends what nobody reads. It hangs up when it has the answer.
+    await hangUpWithin(clock, frames, HANG_UP_MS)
+    throw new AbortedError({ what: 'The rest of the request' })
+  }
+
+  async #answer(
+    protocol: string,
+    request: IncomingRequest,
+    parts: { frames: FrameStream; call: NetworkCall; from: PeerId; connection: Connection },
+  ): Promise<'answered' | 'refused'> {
+    const { frames, call, from, connection } = parts
+    const handler = this.#parts.handlerOf(protocol)
+    let answer: AsyncIterator<Uint8Array> | undefined
+    try {
+      if (handler === undefined) throw new RequestRefusedError({ peer: this.#parts.self, protocol })
+      if (this.#answering > ANSWERS_MAX) {
+        throw new RateLimitedError({ what: 'open requests', retryAfterMs: 1_000 })
+      }
+      const path = connection.direct ? 'direct' : 'relayed'
+      // How long the handler thinks is the asker's business: it has the deadline.
+      call.rest()
+      answer = handler(request, { from, path, signal: call.signal })[Symbol.asyncIterator]()
+      for (;;) {
+        const next = await call.race(answer.next())
+        call.progress()
+        if (next.done === true) break
+        await frames.write('more', next.value, call.signal)
+        call.rest()
+      }
+      await frames.write('end', NOTHING, call.signal)
+      return 'answered'
+    } catch (error) {
+      answer?.return?.()?.catch(() => {})
+      if (call.signal.aborted || frames.ended.aborted || error instanceof FrameFormatError) throw error
+      if (!isExpected(error)) this.#parts.log.warn('request handler failed', { protocol, error })
+      call.progress()
+      await frames.write('error', encodeErrorFrame(error), call.signal)
+      return 'refused'
+    }
+  }
+}
+
+/** The frames of one request, read as the handler asks for them. */
+class IncomingRequest implements AsyncIterable<Uint8Array> {
+  readonly #frames: FrameStream
+  readonly #call: NetworkCall
+  #next: MarkedFrame | undefined
+  /** Whether its last frame was read. */
+  isWhole = false
+
+  constructor(frames: FrameStream, first: MarkedFrame, call: NetworkCall) {
+    this.#frames = frames
+    this.#next = first
+    this.#call = call
+    this.#check(first)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const frame = this.#next
+      this.#next = undefined
+      if (frame !== undefined) {
+        if (frame.mark !== 'end') yield frame.bytes
+        if (frame.mark !== 'more') return
+      } else if (this.isWhole) return
+      else this.#next = await this.#read()
+    }
+  }
+
+  async #read(): Promise<MarkedFrame> {
+    this.#call.progress()
+    try {
+      const frame = await this.#frames.read(this.#call.signal)
+      if (frame === undefined) throw new FrameFormatError('an end in the middle of a request')
+      this.#check(frame)
+      return frame
+    } finally {
+      this.#call.rest()
+    }
+  }
+
+  #check(frame: MarkedFrame): void {
+    if (frame.mark === 'error') throw new FrameFormatError('an error as a request')
+    this.isWhole = frame.mark !== 'more'
+  }
+}
+
+function isExpected(error: unknown): boolean {
+  return error instanceof Error && 'kind' in error && error.kind !== 'internal'
+}
+
+async function hangUpWithin(clock: Clock, frames: FrameStream, timeoutMs: number): Promise<void> {
+  if (frames.ended.aborted) return
+  await new Promise<void>((resolve) => {
+    const timer = clock.after(timeoutMs, resolve)
+    frames.ended.addEventListener('abort', () => {
+      timer.stop()
+      resolve()
+    })
+  })
+}
