@@ -35,6 +35,7 @@ import { statusKind } from './status-record.ts'
 export const INVITE_LIFETIME_MS_MAX = 365 * 24 * 60 * 60 * 1000
 const SECRET_BYTES = 16
 
+/** What membership is made of. */
 export interface MembershipParts {
   key: SigningKey
   index: IndexDatabase
@@ -45,6 +46,7 @@ export interface MembershipParts {
   log: Logger
 }
 
+/** How a node takes part. */
 export interface MembershipOptions {
   /** Our name for people. */
   label: string

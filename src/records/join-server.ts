@@ -22,6 +22,7 @@ import { packRecords } from './records-protocol.ts'
 import { LASTING_MS } from './space.ts'
 import type { SpaceState } from './space-state.ts'
 
+/** What the host’s side is made of. */
 export interface JoinServerParts {
   self: PeerId
   records: RecordSets

@@ -3,6 +3,7 @@ import type { SpaceId } from './record.ts'
 
 export type MemberRole = 'founder' | 'admin' | 'member'
 
+/** Somebody who belongs to the space. */
 export interface Member {
   peer: PeerId
   role: MemberRole
@@ -14,6 +15,7 @@ export interface Member {
 /** How newcomers get in: anyone who reaches a member, or only with an invite. */
 export type Admission = 'open' | 'invite'
 
+/** A space as people see it. */
 export interface SpaceInfo {
   id: SpaceId
   name: string
@@ -21,6 +23,7 @@ export interface SpaceInfo {
   admission: Admission
 }
 
+/** An invite just made. */
 export interface Invite {
   /** `kizuna://join/…`; a secret. */
   link: string

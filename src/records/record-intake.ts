@@ -22,6 +22,7 @@ export type IntakeOutcome =
   | { state: 'waiting'; record: SignedRecord }
   | { state: 'refused'; reason: string }
 
+/** What the door is made of. */
 export interface IntakeParts {
   clock: Clock
   index: IndexDatabase

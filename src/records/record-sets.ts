@@ -28,6 +28,7 @@ export interface RecordKind {
 /** Whether `peer` is a member; with `at` (ms since 1970), whether it was one when it said something then. */
 export type MembershipTest = (peer: PeerId, at?: number) => boolean
 
+/** How a record of ours is dated. */
 export interface PutOptions {
   lifetimeMs: number
   /** The record is dated later than this (ms since 1970), even when our clock is behind. */

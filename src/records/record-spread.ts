@@ -14,6 +14,7 @@ const PUSH_PEERS_MAX = 8
 const PUSH_RECORDS_MAX = 200
 const PUSH_TIMEOUT_MS = 5_000
 
+/** What spreading is made of. */
 export interface RecordSpreadParts {
   network: Network
   sync: RecordSync

@@ -35,6 +35,7 @@ const REQUEST_TIMEOUT_MS = 15_000
 /** Certificates that a newcomer may show. */
 const INTRODUCTION_RECORDS_MAX = 256
 
+/** What synchronisation is made of. */
 export interface RecordSyncParts {
   network: Network
   intake: RecordIntake

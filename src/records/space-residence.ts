@@ -14,6 +14,7 @@ import type { RecordSets } from './record-sets.ts'
 import { foundSpace, readFounding, SPACE_NONCE_BYTES } from './space.ts'
 import { type SpaceState, SpaceStateStore } from './space-state.ts'
 
+/** What a residence is made of. */
 export interface SpaceResidenceParts {
   key: SigningKey
   index: IndexDatabase

@@ -31,6 +31,7 @@ import { SyncSchedule } from './sync-schedule.ts'
 const EXPIRY_CHECK_MS_MAX = 60_000
 const LISTENERS_MAX = 100
 
+/** What the sets are made of. */
 export interface RecordSetsParts {
   key: SigningKey
   index: IndexDatabase
@@ -43,6 +44,7 @@ export interface RecordSetsParts {
   isMember?: MembershipTest
 }
 
+/** Where the sets begin and how often they synchronise. */
 export interface RecordSetsOptions {
   /** Undefined when membership says it later with `enterSpace`. */
   space?: SpaceId

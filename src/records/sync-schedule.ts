@@ -16,6 +16,7 @@ const SYNC_TIMEOUT_MS = 120_000
 const RETRY_MS = 2_000
 const RETRIES_MAX = 5
 
+/** What the schedule is made of. */
 export interface SyncScheduleParts {
   network: Network
   sync: RecordSync
