@@ -22,7 +22,8 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
-    return this.#wallMs
+    // Whole, as the real one is; timers may well be due between two milliseconds.
+    return Math.floor(this.#wallMs)
   }
 
   monotonic(): number {

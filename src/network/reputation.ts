@@ -9,7 +9,7 @@ import type { PeerId } from '../core/signing-key.ts'
  */
 export type PeerDeed = 'good-chunk' | 'bad-chunk' | 'slow' | 'timeout' | 'refused' | 'forged' | 'spam'
 
-/** What is kept of a peer across restarts; times are wall-clock milliseconds since 1970. */
+/** What is kept of a peer across restarts; times are whole wall-clock milliseconds since 1970. */
 export interface StoredReputation {
   peer: PeerId
   trust: number
@@ -213,8 +213,8 @@ export class Reputation {
       {
         peer,
         trust,
-        updatedAt: entry.updatedAt + wallOffset,
-        suspendedUntil: entry.suspendedUntil === 0 ? 0 : entry.suspendedUntil + wallOffset,
+        updatedAt: Math.round(entry.updatedAt + wallOffset),
+        suspendedUntil: entry.suspendedUntil === 0 ? 0 : Math.round(entry.suspendedUntil + wallOffset),
         suspensions,
         banned,
       },
