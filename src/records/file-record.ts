@@ -1,4 +1,4 @@
-import { type ContentId, contentIdFromDigest, digestOf, parseContentId } from '../core/content-id.ts'
+import { type ContentId, digestOf, parseContentId } from '../core/content-id.ts'
 import type { CborValue } from '../core/encoding.ts'
 import type { Random } from '../core/random.ts'
 import { type PeerId, publicKeyOf } from '../core/signing-key.ts'
@@ -133,11 +133,6 @@ export function toFileMetadataJson(file: FileRecord) {
     parity_chunks: file.parityChunks,
     published_by: file.publishedBy,
   }
-}
-
-/** The id in `file_hash`. */
-export function fileHashToId(fileHash: string): ContentId {
-  return contentIdFromDigest(Buffer.from(fileHash, 'hex'))
 }
 
 /**
