@@ -23,11 +23,16 @@ export interface ObjectShape {
 export interface PlacementGroup {
   key: Uint8Array
   kind: 'manifest' | 'replica' | 'stripe'
+  /** Each once. */
   ids: readonly ContentId[]
   /** Copies of every id (manifest, replica); for a stripe each shard has one. */
   copies: number
-  /** Ids needed to read the group: all of them, or k of a stripe. */
+  /** A stripe's shards as they stand in it: one id may fill several places, and a last stripe is short. */
+  places: readonly ContentId[]
+  /** Places of a stripe that are enough to read it. */
   needed: number
+  /** What a stripe with every shard on a peer of its own counts: k + m, however short it is. */
+  full: number
 }
 
 /** One chunk that must come to one peer. */
@@ -47,21 +52,29 @@ export function groupsOf(shape: ObjectShape, policy: DurabilityPolicy): Placemen
       kind: 'manifest',
       ids: manifestIds,
       copies: Math.max(copies, MANIFEST_COPIES_MIN),
-      needed: manifestIds.length,
+      places: [],
+      needed: 0,
+      full: 0,
     },
   ]
   if (policy.kind === 'rs') {
     for (const [index, stripe] of shape.stripes.entries()) {
-      const ids = [...new Set(stripe)]
-      const needed = Math.max(ids.length - policy.m, 1)
-      groups.push({ key: keyOf(shape.root, index), kind: 'stripe', ids, copies: 1, needed })
+      groups.push({
+        key: keyOf(shape.root, index),
+        kind: 'stripe',
+        ids: [...new Set(stripe)],
+        copies: 1,
+        places: stripe,
+        needed: stripe.length - policy.m,
+        full: policy.k + policy.m,
+      })
     }
     return groups
   }
   for (let start = 0; start < shape.dataIds.length; start += CHUNKS_PER_GROUP) {
     const ids = [...new Set(shape.dataIds.slice(start, start + CHUNKS_PER_GROUP))]
     const key = keyOf(shape.root, start / CHUNKS_PER_GROUP)
-    groups.push({ key, kind: 'replica', ids, copies: policy.copies, needed: ids.length })
+    groups.push({ key, kind: 'replica', ids, copies: policy.copies, places: [], needed: 0, full: 0 })
   }
   return groups
 }
@@ -90,8 +103,11 @@ export function strengthOf(
 ): { confirmed: number; margin: number } {
   const holders = group.ids.map(holdersOf)
   if (group.kind === 'stripe') {
-    const confirmed = matchShards(holders).filter((peer) => peer !== undefined).length
-    return { confirmed, margin: lossMargin(holders, group.needed) }
+    const missing = matchShards(holders).filter((peer) => peer === undefined).length
+    return {
+      confirmed: Math.max(group.full - missing, 0),
+      margin: lossMargin(group.places.map(holdersOf), group.needed),
+    }
   }
   const confirmed = Math.min(...holders.map((peers) => peers.length))
   return { confirmed, margin: confirmed - 1 }

@@ -5,6 +5,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Community, MemberView } from './community.ts'
 import type { ObjectDurability } from './content.ts'
+import { askHave } from './dds-client.ts'
 import type { ObjectFacts } from './dds-protocol.ts'
 import type { Holdings } from './holdings.ts'
 import type { KeptObject, KeptObjects } from './kept-objects.ts'
@@ -22,6 +23,9 @@ const REPAIRS_AT_ONCE_MAX = 2
 const REPAIRS_WAITING_MAX = 1000
 /** After a change, so that many changes at once make one look. */
 const LOOK_SOON_MS = 1_000
+/** Other holders asked, before a repair, whether somebody who is away keeps what seems missing. */
+const PEERS_ASKED_MAX = 3
+const ASK_TIMEOUT_MS = 5_000
 /** A peer that refused chunks is not planned with again for this long. */
 const REFUSED_MS = 10 * 60_000
 
@@ -352,6 +356,39 @@ export class Replicator {
     }
   }
 
+  /**
+   * A member that is away for a short while may keep what seems missing without our ever having heard it: other
+   * holders are asked. Their word only lets us wait; it ends with the grace, and the member itself corrects it.
+   */
+  async #hearOfAbsent(groups: readonly PlacementGroup[]): Promise<void> {
+    const { community, holdings, clock, network } = this.#parts
+    const absent = new Set(
+      community
+        .members()
+        .filter(({ online, lastSeenAt }) => !online && clock.now() - lastSeenAt <= this.#options.graceMs)
+        .map(({ peer }) => peer),
+    )
+    if (absent.size === 0) return
+    const candidates = this.#candidates()
+    const options = { signal: this.#stopping.signal, timeoutMs: ASK_TIMEOUT_MS }
+    for (const group of groups) {
+      const lacking = planCopies(group, (id) => this.holdersOf(id), candidates).map(({ id }) => id)
+      // Chunks of a group of copies lie together; the shards of a stripe each lie alone.
+      const asked = group.kind === 'stripe' ? [...new Set(lacking)] : lacking.slice(0, 1)
+      const others = new Set(group.ids.flatMap((id) => this.holdersOf(id)))
+      others.delete(community.self)
+      const reachable = [...others].filter((peer) => !absent.has(peer)).slice(0, PEERS_ASKED_MAX)
+      for (const id of asked) {
+        for (const peer of reachable) {
+          const answer = await askHave(network, peer, { ids: [id] }, options).catch(() => undefined)
+          for (const holder of answer?.knownHolders ?? []) {
+            if (absent.has(holder)) holdings.noteKept(holder, group.kind === 'stripe' ? [id] : group.ids)
+          }
+        }
+      }
+    }
+  }
+
   async #repair(object: KeptObject): Promise<void> {
     const { holdings, log, metrics } = this.#parts
     const signal = this.#stopping.signal
@@ -359,6 +396,7 @@ export class Replicator {
     await holdings.syncAll({ signal })
     const manifest = await this.#manifestOf(object)
     if (manifest === undefined) return
+    await this.#hearOfAbsent(this.#actingGroups(object, manifest))
     const groups = this.#actingGroups(object, manifest)
     if (groups.length === 0) return
     let copies = 0

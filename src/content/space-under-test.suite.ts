@@ -172,6 +172,14 @@ export class TestSpace {
     this.tell()
   }
 
+  /** A machine is turned off in order. */
+  async turnOff(node: TestNode): Promise<void> {
+    await node.content.stop()
+    await node.network.stop()
+    this.#away.set(node.peer, this.clock.now())
+    this.tell()
+  }
+
   isUp(peer: PeerId): boolean {
     return !this.#away.has(peer)
   }
