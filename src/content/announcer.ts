@@ -29,6 +29,7 @@ const MIGRATIONS = [
    CREATE INDEX announcement_due ON announcement (due_at)`,
 ]
 
+/** What the announcer needs. */
 export interface AnnouncerParts {
   index: IndexDatabase
   network: Network

@@ -24,6 +24,7 @@ const REQUEST_TIMEOUT_MS = 60_000
 
 export type PeerReport = 'good-chunk' | 'bad-chunk' | 'slow' | 'timeout' | 'refused' | 'forged'
 
+/** What a scheduler needs. */
 export interface ChunkSchedulerParts {
   network: Network
   clock: Clock
@@ -35,6 +36,7 @@ export interface ChunkSchedulerParts {
   onBadChunk: (id: ContentId, peer: PeerId) => void
 }
 
+/** How one scheduler works, and whom it tells. */
 export interface ChunkSchedulerOptions {
   /** Peers asked at once. */
   peersMax: number

@@ -36,6 +36,7 @@ export interface Stripe {
   rebuild(held: ReadonlyMap<ContentId, Uint8Array>): Chunk[]
 }
 
+/** What every transfer of a node shares. */
 export interface TransferParts {
   network: Network
   chunks: ChunkStore
@@ -46,13 +47,12 @@ export interface TransferParts {
   log: Logger
   metrics: Metrics
   report: (peer: PeerId, what: PeerReport) => void
-  /** A chunk was fetched for a reader and stored. */
-  noteFetched: (id: ContentId, sizeBytes: number) => void
   onBadChunk: (id: ContentId, peer: PeerId) => void
   /** A chunk on our own disk was found damaged. */
   onDamaged: (id: ContentId) => void
 }
 
+/** What one transfer is about. */
 export interface TransferOptions {
   /** The object asked for; for errors and the look-up in the DHT. */
   root: ContentId
@@ -303,7 +303,6 @@ export class ContentTransfer {
     this.#unstoredBytes += bytes.byteLength
     this.#parts.chunks
       .put(id, bytes)
-      .then(() => this.#parts.noteFetched(id, bytes.byteLength))
       // A full disk stops no reader: the bytes were verified and go on to whoever asked.
       .catch((error) => this.#parts.log.debug('fetched chunk not stored', { id, error }))
       .finally(() => {

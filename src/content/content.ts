@@ -17,11 +17,13 @@ export interface ContentProgress {
   peers?: number
 }
 
+/** What every call that may take long accepts. */
 export interface LongCallOptions {
   signal?: AbortSignal
   onProgress?: (progress: ContentProgress) => void
 }
 
+/** How content is to be published. */
 export interface PublishOptions extends LongCallOptions {
   policy?: DurabilityPolicy
   /** @default 'replicated'; with too few peers the result says how many copies there are, it does not hang. */
@@ -35,6 +37,7 @@ export interface PublishOptions extends LongCallOptions {
   sizeBytes?: number
 }
 
+/** What publishing made. */
 export interface PublishedContent {
   /** The manifest's id: what people pass on. */
   id: ContentId
@@ -51,6 +54,7 @@ export interface PublishedContent {
   sha256: string
 }
 
+/** A file in a folder. */
 export interface FolderEntry {
   /** Relative, with `/`, checked: no absolute path, no `..`, no empty or reserved part. */
   path: string
@@ -58,6 +62,7 @@ export interface FolderEntry {
   sizeBytes: number
 }
 
+/** How content is to be read. */
 export interface RetrieveOptions extends LongCallOptions {
   /** Bytes of the content; only the chunks needed are fetched. */
   range?: { offset: number; length: number }
@@ -66,6 +71,7 @@ export interface RetrieveOptions extends LongCallOptions {
   timeoutMs?: number
 }
 
+/** Content opened for reading. */
 export interface RetrievedContent {
   id: ContentId
   kind: 'file' | 'folder'
@@ -96,6 +102,7 @@ export interface DiagnosisStep {
   finding: string
 }
 
+/** What is wrong with a read, if anything. */
 export interface Diagnosis {
   readable: boolean
   steps: DiagnosisStep[]
@@ -131,6 +138,7 @@ export interface Content {
   queues(): { repair: number; announce: number; replicate: number }
 }
 
+/** An object kept here. */
 export interface ObjectSummary {
   id: ContentId
   sizeBytes: number

@@ -5,7 +5,6 @@ import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId, SigningKey } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
-import type { ChunkCache } from '../storage/chunk-cache.ts'
 import { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
@@ -29,14 +28,13 @@ import { listFolder, publishFolder } from './publish-folder.ts'
 import { Replicator } from './replicator.ts'
 import { RETRIEVE_TIMEOUT_MS, retrieveContent } from './retrieve-content.ts'
 
+/** What content is built on. */
 export interface ContentParts {
   index: IndexDatabase
   chunks: ChunkStore
   pins: Pins
   /** Keeps chunks that are being worked with from the garbage collector. @default leases of our own */
   leases?: ChunkLeases
-  /** Told of every chunk fetched for a reader; @default everything fetched stays until it is collected */
-  cache?: ChunkCache
   network: Network
   community: Community
   /** Anything that takes reports about peers; `network/reputation.ts` in life. */
@@ -49,6 +47,7 @@ export interface ContentParts {
   metrics: Metrics
 }
 
+/** How this node takes part; every field has a default. */
 export interface ContentOptions {
   /** Whether we answer others at all; light nodes do not. @default true */
   serves: boolean
@@ -81,9 +80,6 @@ export interface ContentOptions {
 /** Free bytes we count for ourselves when nobody says: one class of `place-chunks.ts`. */
 const FREE_BYTES_DEFAULT = 100 * 2 ** 30
 
-/** The cache makes room after so many fetched bytes: it may be over its limit by this much. */
-const TRIM_AFTER_BYTES = 64 * 2 ** 20
-
 /** The content service over its parts; call `start` before use. */
 export function createContent(parts: ContentParts, given: Partial<ContentOptions> = {}): Content {
   const { network, chunks, clock, metrics } = parts
@@ -111,7 +107,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     log,
     holdings,
     report,
-    noteFetched: noteFetched(parts, log),
+
     onDamaged,
     onBadChunk: damaged.noteBadChunk,
   }
@@ -278,18 +274,6 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     }),
   }
   return content
-}
-
-/** Tells the cache of a fetched chunk, and has it make room now and then. */
-function noteFetched(parts: ContentParts, log: Logger): (id: ContentId, sizeBytes: number) => void {
-  let sinceTrim = 0
-  return (id, sizeBytes) => {
-    parts.cache?.note(id, sizeBytes)
-    sinceTrim += sizeBytes
-    if (sinceTrim < TRIM_AFTER_BYTES) return
-    sinceTrim = 0
-    parts.cache?.trim().catch((error) => log.debug('cache not trimmed', { error }))
-  }
 }
 
 function defaultOptions(self: PeerId): ContentOptions {

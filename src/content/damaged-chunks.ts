@@ -21,6 +21,7 @@ const NOTICE_TIMEOUT_MS = 5_000
 /** Notices remembered, so that one lying peer does not make us flood its neighbours. */
 const NOTICES_REMEMBERED_MAX = 1_000
 
+/** What healing needs. */
 export interface DamagedChunksParts {
   chunks: ChunkStore
   kept: KeptObjects

@@ -50,6 +50,7 @@ const BUSY_RETRY_MS = 200
 /** A client that asks for fewer ids than this is looking for somebody who has them. */
 const HINTED_IDS_MAX = 16
 
+/** What answering needs. */
 export interface DdsHandlerParts {
   server: DdsServer
   network: Network
@@ -73,6 +74,7 @@ export interface DdsHandlerParts {
   onDamaged: (id: ContentId) => void
 }
 
+/** Whom this node serves. */
 export interface DdsHandlerOptions {
   /** False for nodes that only download: every request is refused. */
   serves: boolean

@@ -112,10 +112,12 @@ export function peersFromWire(keys: readonly Uint8Array[]): PeerId[] {
     .map((key) => peerIdFromPublicKey(key))
 }
 
+/** An id as it travels: its 32-byte digest. */
 export function digestToWire(id: ContentId): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(digestOf(id))
 }
 
+/** An object’s facts as they travel with its chunks. */
 export function objectToWire(facts: ObjectFacts): ObjectNote {
   const { policy } = facts
   return {

@@ -21,6 +21,7 @@ const CHUNKS_MAX = 1_000
 const CONNECT_TIMEOUT_MS = 5_000
 const TIMEOUT_MS_DEFAULT = 10_000
 
+/** What a diagnosis looks at. */
 export interface DiagnoseParts {
   network: Network
   community: Community

@@ -34,6 +34,7 @@ const MIGRATIONS = [
   `CREATE TABLE holding (peer TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (peer, digest)) WITHOUT ROWID, STRICT`,
 ]
 
+/** What holdings need. */
 export interface HoldingsParts {
   index: IndexDatabase
   network: Network
@@ -43,6 +44,7 @@ export interface HoldingsParts {
   metrics: Metrics
 }
 
+/** How holdings are kept current. */
 export interface HoldingsOptions {
   /** How often every connected member's set is compared with what we know. @default 30_000 */
   intervalMs: number

@@ -9,6 +9,7 @@ import type { ManifestReader, OpenTransfer } from './manifest-reader.ts'
 /** Chunks being fetched and stored at once. */
 const AT_ONCE_MAX = 16
 
+/** What keeping needs. */
 export interface KeepChunksParts {
   chunks: ChunkStore
   kept: KeptObjects

@@ -42,6 +42,7 @@ export interface KeptObject extends ObjectFacts {
   addedAt: number
 }
 
+/** What remembering what is kept needs. */
 export interface KeptObjectsParts {
   index: IndexDatabase
   pins: Pins

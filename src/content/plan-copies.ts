@@ -103,7 +103,7 @@ export function strengthOf(
 ): { confirmed: number; margin: number } {
   const holders = group.ids.map(holdersOf)
   if (group.kind === 'stripe') {
-    const missing = matchShards(holders).filter((peer) => peer === undefined).length
+    const missing = matchShards(group.places.map(holdersOf)).filter((peer) => peer === undefined).length
     return {
       confirmed: Math.max(group.full - missing, 0),
       margin: lossMargin(group.places.map(holdersOf), group.needed),
@@ -134,15 +134,16 @@ function planStripe(
   holdersOf: (id: ContentId) => readonly PeerId[],
   candidates: readonly PlacementCandidate[],
 ): CopyWanted[] {
-  const holders = group.ids.map(holdersOf)
+  // Places, not ids: where shards are equal bytes, as in a stripe of one chunk, each still needs a peer of its own.
+  const holders = group.places.map(holdersOf)
   const peers = new Set([...holders.flat(), ...candidates.map(({ peer }) => peer)])
   if (peers.size === 0) return []
-  const shardsPerPeer = Math.ceil(group.ids.length / peers.size)
+  const shardsPerPeer = Math.ceil(group.places.length / peers.size)
   const matched = matchShards(holders, shardsPerPeer)
   const load = new Map<PeerId, number>()
   for (const peer of matched) if (peer !== undefined) load.set(peer, (load.get(peer) ?? 0) + 1)
   const wanted: CopyWanted[] = []
-  for (const [place, id] of group.ids.entries()) {
+  for (const [place, id] of group.places.entries()) {
     if (matched[place] !== undefined) continue
     const least = (limit: number) => candidates.filter(({ peer }) => (load.get(peer) ?? 0) < limit)
     // Those with fewest shards first; a second shard goes to anybody only when everybody has one.

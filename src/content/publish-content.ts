@@ -29,6 +29,7 @@ import { contentSizeOf } from './retrieve-content.ts'
 /** Chunks on their way to the disk at once; with 1 MiB chunks the most that publishing holds besides a stripe. */
 const WRITES_AT_ONCE_MAX = 8
 
+/** What publishing needs. */
 export interface PublishParts extends PushParts {
   community: Community
   chunks: ChunkStore
@@ -41,6 +42,7 @@ export interface PublishParts extends PushParts {
   metrics: Metrics
 }
 
+/** What holds for everything this node publishes. */
 export interface PublishSettings {
   /** Peers that get a copy of everything we publish, besides those that placement chooses. */
   friends: readonly PeerId[]

@@ -17,6 +17,7 @@ const STORE_TIMEOUT_MS = 30_000
 /** Many chunks that a peer fetches from others. */
 const INSTRUCTION_TIMEOUT_MS = 120_000
 
+/** What pushing needs. */
 export interface PushParts {
   network: Network
   chunks: ChunkStore
@@ -25,6 +26,7 @@ export interface PushParts {
   metrics: Metrics
 }
 
+/** Which chunks of which object come to which peer. */
 export interface PushInput {
   peer: PeerId
   facts: ObjectFacts
@@ -33,6 +35,7 @@ export interface PushInput {
   ids: readonly ContentId[]
 }
 
+/** How they come there. */
 export interface PushOptions {
   signal?: AbortSignal
   /** A chunk is confirmed by that peer. */

@@ -29,6 +29,7 @@ const ASK_TIMEOUT_MS = 5_000
 /** A peer that refused chunks is not planned with again for this long. */
 const REFUSED_MS = 10 * 60_000
 
+/** What a replicator needs. */
 export interface ReplicatorParts extends PushParts {
   community: Community
   holdings: Holdings
@@ -47,6 +48,7 @@ export interface ReplicatorParts extends PushParts {
   ) => AsyncIterable<ContentId>
 }
 
+/** How patient a replicator is. */
 export interface ReplicatorOptions {
   /** How long a member may be away before its copies are made again elsewhere. @default 600_000 */
   graceMs: number
@@ -62,6 +64,7 @@ export interface ReplicatorOptions {
   budget?: (sizeBytes: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
+/** How far one call goes. */
 export interface EnsureOptions {
   signal?: AbortSignal
   /** Called as copies are confirmed. */

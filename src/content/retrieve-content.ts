@@ -20,6 +20,7 @@ const WINDOW_CHUNKS_MAX = 128
 /** No progress for this long ends a call, unless its caller says otherwise (B-47). */
 export const RETRIEVE_TIMEOUT_MS = 30_000
 
+/** What reading needs. */
 export interface RetrieveParts {
   clock: Clock
   log: Logger

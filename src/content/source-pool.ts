@@ -49,6 +49,7 @@ interface SourceState extends Source {
   probing: boolean
 }
 
+/** What a pool of sources needs. */
 export interface SourcePoolParts {
   network: Network
   clock: Clock

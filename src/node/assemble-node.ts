@@ -117,6 +117,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       index,
       chunks: storage.chunks,
       pins: storage.pins,
+      leases: storage.leases,
       network,
       community,
       reputation,

@@ -38,6 +38,8 @@ export interface NodeStorage {
   pins: Pins
   collector: GarbageCollector
   cache: ChunkCache
+  /** What is being published or fetched; never collected. */
+  leases: ChunkLeases
   /** The disk that holds the chunks. */
   disk: Disk
   /** Bytes that may still be stored, by quota and disk. */
@@ -71,6 +73,7 @@ export async function openStorage(parts: StorageParts, config: NodeConfig): Prom
     pins,
     collector,
     cache,
+    leases,
     disk,
     async freeBytes() {
       const space = await disk.space()
