@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openIndexDatabase } from './index-database.ts'
+import { MemoryDisk } from './memory-disk.ts'
+
+function create(disk = new MemoryDisk()) {
+  const index = openIndexDatabase(disk.openDatabase('index.db'))
+  const bodies = () =>
+    index.all<{ body: string }>('SELECT body FROM note ORDER BY body').map(({ body }) => body)
+  const add = (body: string) => index.run('INSERT INTO note (body) VALUES (?)', body)
+  return { disk, index, bodies, add }
+}
+
+const STEPS = ['CREATE TABLE note (body TEXT UNIQUE) STRICT', "INSERT INTO note VALUES ('made by step two')"]
+
+test('each step of a migration runs once, later ones when they come', () => {
+  const { disk, index, bodies } = create()
+  index.migrate('notes', STEPS.slice(0, 1))
+  assert.deepEqual(bodies(), [])
+  index.migrate('notes', STEPS)
+  index.migrate('notes', STEPS)
+  assert.deepEqual(bodies(), ['made by step two'])
+  index.close()
+  const again = create(disk)
+  again.index.migrate('notes', STEPS)
+  assert.deepEqual(again.bodies(), ['made by step two'])
+})
+
+test('a migration step that fails leaves nothing and runs again', () => {
+  const { index, bodies } = create()
+  assert.throws(() => index.migrate('notes', [`${STEPS[0]}; INSERT INTO nowhere VALUES (1)`]))
+  index.migrate('notes', STEPS)
+  assert.equal(bodies().length, 1)
+})
+
+test('a transaction is all or nothing, an inner one by itself', () => {
+  const { index, bodies, add } = create()
+  index.migrate('notes', STEPS.slice(0, 1))
+  assert.equal(
+    index.transaction(() => {
+      add('outer')
+      assert.throws(() =>
+        index.transaction(() => {
+          add('inner, undone')
+          index.transaction(() => add('innermost, undone'))
+          throw new Error('no')
+        }),
+      )
+      index.transaction(() => add('inner, kept'))
+      return 'result'
+    }),
+    'result',
+  )
+  assert.deepEqual(bodies(), ['inner, kept', 'outer'])
+  assert.throws(() =>
+    index.transaction(() => {
+      add('undone')
+      add('outer')
+    }),
+  )
+  assert.deepEqual(bodies(), ['inner, kept', 'outer'])
+  add('afterwards')
+  assert.deepEqual([...index.iterate<{ body: string }>('SELECT body FROM note')].length, 3)
+})
+
+test('many different statements do not pile up', () => {
+  const { index } = create()
+  for (let number = 0; number < 1_100; number++) assert.ok(index.get(`SELECT ${number} AS number`))
+})
