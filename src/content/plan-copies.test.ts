@@ -107,3 +107,17 @@ test('says how many peers may still be lost [S-56]', () => {
   assert.equal(lossMargin([[a, b, c]], 1), 2)
   assert.equal(lossMargin([[a], []], 2), -1)
 })
+
+test('a stripe of one chunk, whose parity is the chunk itself, still has a peer for each of its shards [S-45]', () => {
+  const [chunk, other] = [id('only chunk'), id('second parity')]
+  // Reed–Solomon's first parity of one chunk and zeros is that chunk.
+  const shape = { root: id('root'), pageIds: [], dataIds: [chunk], stripes: [[chunk, chunk, other]] }
+  const held = new Map([chunk, other].map((shard) => [shard, new Set([peer(0)])]))
+  const group = groupsOf(shape, { kind: 'rs', k: 4, m: 2 })[1]
+  assert.ok(group !== undefined)
+  assert.equal(strengthOf(group, heldBy(held)).margin, 0)
+  carryOut(held, planCopies(group, heldBy(held), members(6)))
+  assert.equal(strengthOf(group, heldBy(held)).margin, 2)
+  assert.equal(strengthOf(group, heldBy(held)).confirmed, 6)
+  assert.deepEqual(planCopies(group, heldBy(held), members(6)), [])
+})
