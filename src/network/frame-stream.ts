@@ -64,6 +64,8 @@ export class FrameStream {
     stream.addEventListener('message', (event) => {
       this.#unread.append(event.data)
       if (this.#unread.byteLength >= READ_AHEAD_BYTES_MAX) this.#pause()
+      // The end may have been announced while the bytes before it were still with the protocol negotiation.
+      if (this.#hasNoMore()) this.#end(undefined)
       this.#wake?.()
     })
     stream.addEventListener('end', () => this.#end(undefined))
@@ -72,7 +74,7 @@ export class FrameStream {
       if (event.error === undefined) this.#resume()
       this.#end(event.error ?? undefined)
     })
-    if (stream.status !== 'open') this.#end(undefined)
+    if (this.#hasNoMore() || (stream.status !== 'open' && stream.readBufferLength === 0)) this.#end(undefined)
   }
 
   /** Aborts when nothing can arrive any more. */
@@ -154,6 +156,10 @@ export class FrameStream {
     await woken
     signal.removeEventListener('abort', wake)
     this.#wake = undefined
+  }
+
+  #hasNoMore(): boolean {
+    return this.stream.remoteWriteStatus === 'closed' && this.stream.readBufferLength === 0
   }
 
   #pause(): void {
