@@ -187,10 +187,14 @@ async function onlyAnswer(
   request: Iterable<Uint8Array>,
   options: CallOptions,
 ): Promise<DdsResponse> {
+  let answer: Uint8Array | undefined
+  // Read to its end, because an answer that is left early costs the stream it came on.
   for await (const frame of network.request(peer, DDS_PROTOCOL, request, options)) {
-    return readResponse(peer, frame)
+    if (answer !== undefined) throw misbehaved(peer, 'it answered twice')
+    answer = frame
   }
-  throw new ConnectionLostError({ peer, protocol: DDS_PROTOCOL })
+  if (answer === undefined) throw new ConnectionLostError({ peer, protocol: DDS_PROTOCOL })
+  return readResponse(peer, answer)
 }
 
 function readResponse(peer: PeerId, frame: Uint8Array): DdsResponse {

@@ -357,7 +357,9 @@ export class Holdings {
   }
 }
 
+/** The first frame; read to the end, because an answer that is left early costs the stream it came on. */
 async function onlyFrame(frames: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
-  for await (const frame of frames) return frame
-  return undefined
+  let only: Uint8Array | undefined
+  for await (const frame of frames) only ??= frame
+  return only
 }
