@@ -1,0 +1,146 @@
+import { isKizunaError } from '../../src/core/kizuna-error.ts'
+import type { PeerId } from '../../src/core/signing-key.ts'
+import { FRAMES_BUFFERED_MAX } from '../../src/network/memory-stream.ts'
+import { type Acknowledged, type Ledger, reasonOf } from './ledger.ts'
+import type { SimulatedNode } from './simulated-node.ts'
+import { InvariantViolation, type SimulatedWorld } from './simulated-world.ts'
+
+/** A call in a quiet world ends by then (virtual milliseconds). */
+const CALL_MS_MAX = 10 * 60_000
+/** A quiet world is at its targets after this, whatever happened before (virtual milliseconds). */
+const QUIET_MS_MAX = 60 * 60_000
+const LOOK_EVERY_MS = 20_000
+/** What may wait, as `damaged-chunks.ts` and `replicator.ts` say; announcements wait in the index, one row an id. */
+const QUEUES_MAX = { repair: 10_000, replicate: 1_002 }
+
+/** No queue passes its limit, at any moment. */
+export function checkQueues(world: SimulatedWorld): void {
+  const frames = world.hub.bufferedFramesMax()
+  if (frames > FRAMES_BUFFERED_MAX) throw new InvariantViolation(`${frames} frames of one request are unread`)
+  for (const node of world.nodes.filter(({ isUp }) => isUp)) {
+    const queues = node.content.queues()
+    for (const name of ['repair', 'replicate'] as const) {
+      if (queues[name] <= QUEUES_MAX[name]) continue
+      throw new InvariantViolation(`${queues[name]} wait in the ${name} queue of ${node.name}`)
+    }
+  }
+}
+
+/**
+ * Lets the world be quiet until every object is held as its policy says, and everybody agrees on who holds what.
+ * @throws InvariantViolation when that does not come about.
+ */
+export async function checkTargetsWhenQuiet(world: SimulatedWorld, ledger: Ledger): Promise<void> {
+  let lacking: string | undefined
+  for (let waitedMs = 0; waitedMs < QUIET_MS_MAX; waitedMs += LOOK_EVERY_MS) {
+    await world.advance(LOOK_EVERY_MS)
+    try {
+      lacking = (await exposeRot(world)) ?? (await findLack(world, ledger))
+    } catch (error) {
+      // Those who just came back may not have found each other yet.
+      if (!isKizunaError(error) || error.code === 'INTERNAL') throw error
+      lacking = reasonOf(error)
+    }
+    if (lacking === undefined) {
+      world.trace.note('at target', world.clock.monotonic())
+      return
+    }
+  }
+  throw new InvariantViolation(`an hour of quiet does not bring back the targets: ${lacking}`)
+}
+
+/** Everything acknowledged reads as it was published, on each of `nodes`. */
+export async function checkEverythingReads(
+  world: SimulatedWorld,
+  ledger: Ledger,
+  nodes: readonly SimulatedNode[],
+  objects: readonly Acknowledged[] = ledger.acknowledged,
+): Promise<void> {
+  for (const object of objects) {
+    for (const node of nodes) {
+      const read = ledger.read(node, object).then(
+        () => undefined,
+        (error: unknown) => (error instanceof InvariantViolation ? error.message : reasonOf(error)),
+      )
+      const failure = await settled(world, read)
+      if (failure !== undefined) {
+        throw new InvariantViolation(
+          `${node.name} cannot read ${object.id}, acknowledged to ${object.publisher.name} as ${object.published.acknowledged} with ${object.published.copies} copies: ${failure}`,
+        )
+      }
+    }
+  }
+}
+
+/**
+ * Rot that nobody reads is known to nobody: somebody is made to notice it, and the checks wait until it is healed.
+ */
+async function exposeRot(world: SimulatedWorld): Promise<string | undefined> {
+  const { unlucky, nodes } = world
+  const rotten = await unlucky.findRot()
+  const reader = nodes.find((node) => node !== unlucky && node.isUp)
+  for (const id of rotten) if (reader !== undefined) await settled(world, reader.notifyOfRot(unlucky, id))
+  return rotten.length === 0 ? undefined : `${rotten.length} chunks of ${unlucky.name} are rotten`
+}
+
+/** The first thing that is not yet as it should be. */
+async function findLack(world: SimulatedWorld, ledger: Ledger): Promise<string | undefined> {
+  const down = world.nodes.filter(({ isUp }) => !isUp)
+  if (down.length > 0) return `${down.map(({ name }) => name)} did not come back`
+  if (ledger.running > 0) return `${ledger.running} calls are underway`
+  for (const { id, published } of ledger.acknowledged) {
+    // How many peers may be lost: also true for the short stripe at the end, which has fewer shards.
+    const target = published.policy.kind === 'replica' ? published.policy.copies - 1 : published.policy.m
+    const keepers = world.nodes.filter((node) => node.keepsPartOf(id)).map(({ peer }) => peer)
+    for (const node of world.nodes) {
+      const { holders, margin } = await settled(world, node.content.durability(id))
+      if (holders.toSorted().join() !== keepers.toSorted().join()) {
+        return `${node.name} believes ${namesOf(world, holders)} to keep parts of ${id}, in truth it is ${namesOf(world, keepers)}`
+      }
+      if (margin < target) {
+        return `${node.name} sees that ${margin} of ${target} peers may be lost for ${id} (${await describeHolders(world, node, id)})`
+      }
+    }
+  }
+  return undefined
+}
+
+/** Who says and who really keeps each chunk of an object: `bafk…: said by 0,2, in truth 0,2,4`. */
+async function describeHolders(
+  world: SimulatedWorld,
+  node: SimulatedNode,
+  id: Acknowledged['id'],
+): Promise<string> {
+  const { chunkMap } = await settled(world, node.content.diagnose(id))
+  const lines: string[] = []
+  for (const { id: chunk, peers } of chunkMap) {
+    const truth: PeerId[] = []
+    for (const other of world.nodes) if (await other.holdsInTruth(chunk)) truth.push(other.peer)
+    lines.push(`${chunk.slice(0, 14)}: said by ${namesOf(world, peers)}, in truth ${namesOf(world, truth)}`)
+  }
+  return lines.join('; ')
+}
+
+function namesOf(world: SimulatedWorld, peers: readonly PeerId[]): string {
+  const numbers = peers.map((peer) => world.nodes.findIndex((node) => node.peer === peer))
+  return numbers.toSorted().join(',')
+}
+
+/** The result, with time passing until it is there. */
+export async function settled<Result>(world: SimulatedWorld, work: Promise<Result>): Promise<Result> {
+  let isOver = false
+  const over = work.then(
+    () => {},
+    () => {},
+  )
+  void over.then(() => {
+    isOver = true
+  })
+  let stepMs = 0
+  for (let waitedMs = 0; !isOver && waitedMs < CALL_MS_MAX; waitedMs += stepMs) {
+    await world.advance(stepMs)
+    stepMs = Math.min(stepMs + 1, 100)
+  }
+  if (!isOver) throw new InvariantViolation('a call in a quiet world does not end')
+  return work
+}

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { failureLine, runSimulation } from './run-simulation.ts'
+
+/**
+ * `npm run simulate -- --seed 42 [--minutes 5] [--verbose]`, `--seeds 1..500`, `--kept` (the seeds that once failed).
+ * Prints one line for each seed that fails and exits with 1; else a summary and 0.
+ */
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    kept: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '5' },
+    nodes: { type: 'string', default: '5' },
+    verbose: { type: 'boolean', default: false },
+  },
+})
+
+const minutes = readNumber('minutes', values.minutes)
+const nodes = readNumber('nodes', values.nodes)
+const seeds = chooseSeeds()
+const began = performance.now()
+let failed = 0
+let virtualMs = 0
+let current = seeds[0] ?? 0
+
+process.on('unhandledRejection', (error) => {
+  console.log(
+    `seed ${current} failed: a promise was rejected and nobody listened: ${error} — replay: npm run simulate -- --seed ${current} --minutes ${minutes} --verbose`,
+  )
+  process.exit(1)
+})
+
+for (const seed of seeds) {
+  current = seed
+  const result = await runSimulation({
+    seed,
+    minutes,
+    nodes,
+    ...(values.verbose ? { onStep: (line: string) => console.log(line) } : {}),
+  })
+  virtualMs += result.virtualMs
+  if (result.failure !== undefined) {
+    failed++
+    console.log(failureLine(result, { minutes }))
+  } else if (values.verbose || seeds.length === 1) {
+    const counts = [...result.outcomes, ...result.faults].map(([what, count]) => `${what} × ${count}`)
+    console.log(
+      `seed ${seed}: state ${result.stateHash}, ${result.acknowledged} objects, ${counts.join(', ')}`,
+    )
+  }
+}
+if (failed === 0) {
+  const seconds = (performance.now() - began) / 1000
+  const hours = virtualMs / 3_600_000
+  console.log(`${seeds.length} seeds passed: ${hours.toFixed(1)} simulated hours in ${seconds.toFixed(1)} s`)
+}
+process.exitCode = failed === 0 ? 0 : 1
+
+function chooseSeeds(): number[] {
+  if (values.kept) {
+    const kept = JSON.parse(readFileSync(new URL('./seeds.json', import.meta.url), 'utf8')) as {
+      seed: number
+    }[]
+    return kept.map(({ seed }) => seed)
+  }
+  if (values.seeds === undefined) return [readNumber('seed', values.seed ?? '1')]
+  const [from, to] = values.seeds.split('..').map((text) => readNumber('seeds', text)) as [number, number]
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+}
+
+function readNumber(name: string, text: string | undefined): number {
+  const number = Number(text)
+  if (text === undefined || !Number.isInteger(number) || number < 0) {
+    console.error(`--${name} takes whole numbers (and --seeds a range such as 1..100)`)
+    process.exit(2)
+  }
+  return number
+}
