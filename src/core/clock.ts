@@ -86,3 +86,9 @@ export function deadlineWith(
   }
   return controller.signal
 }
+
+/** Keeps the process alive until stopped, which timers of a clock do not. For programs that wait for an answer. */
+export function holdProcess(): Timer {
+  const handle = setInterval(() => {}, DELAY_MS_MAX)
+  return { stop: () => clearInterval(handle) }
+}

@@ -199,6 +199,28 @@ test('a handler that is taken away refuses also on streams that were kept', LIMI
   await assert.rejects(all(a.request(b.peerId, PROTOCOL, [Uint8Array.of(1)])), withCode('REQUEST_REFUSED'))
 })
 
+test(
+  'a handler that reads only what it needs does not hold up the next request on the stream',
+  LIMIT,
+  async () => {
+    await using networks = new LoopbackNetworks()
+    const [a, b] = await networks.startPair()
+    b.handle(PROTOCOL, async function* (request) {
+      const first = await request[Symbol.asyncIterator]().next()
+      yield first.value ?? new Uint8Array(0)
+    })
+    // Frames from a generator: that the first was the last is said by a mark of its own.
+    const one = async function* () {
+      yield Uint8Array.of(5)
+    }
+    const begin = performance.now()
+    for (let round = 0; round < 10; round++) {
+      assert.equal((await all(a.request(b.peerId, PROTOCOL, one())))[0]?.[0], 5)
+    }
+    assert.ok(performance.now() - begin < 4_000, 'no request waited for the hanging up of the one before')
+  },
+)
+
 test('more requests than streams wait their turn, and too many are refused', LIMIT, async () => {
   await using networks = new LoopbackNetworks()
   const [a, b] = await networks.startPair()

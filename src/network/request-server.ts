@@ -16,8 +16,10 @@ const ANSWERS_MAX = 1_024
 const IDLE_MS = 90_000
 /** A peer that neither sends the rest of its request nor takes the answer for this long is dropped. */
 const STALL_MS = 60_000
-/** An asker that got its whole answer hangs up by itself within this time, or is hung up on. */
+/** An asker that got its whole answer ends its request within this time, or is hung up on. */
 const HANG_UP_MS = 5_000
+/** Frames of a request that are read over after its answer, so that the stream can be kept. */
+const SKIPPED_FRAMES_MAX = 4
 const NOTHING = new Uint8Array(0)
 
 interface Parts {
@@ -94,7 +96,8 @@ export class RequestServer {
       frames.ended.removeEventListener('abort', hungUp)
       call.end()
     }
-    if (request.isWhole) return true
+    // A handler that knows all it needs does not read on to the mark of the end; often only that is left.
+    if (request.isWhole || (await request.skipRest(clock))) return true
     // The asker still sends what nobody reads. It hangs up when it has the answer.
     await hangUpWithin(clock, frames, HANG_UP_MS)
     throw new AbortedError({ what: 'The rest of the request' })
@@ -162,6 +165,24 @@ class IncomingRequest implements AsyncIterable<Uint8Array> {
       } else if (this.isWhole) return
       else this.#next = await this.#read()
     }
+  }
+
+  /** Reads over what is left of the request; false when that is too much, or does not come in time. */
+  async skipRest(clock: Clock): Promise<boolean> {
+    const call = new NetworkCall(clock, 'The rest of a request', { timeoutMs: HANG_UP_MS })
+    try {
+      for (let skipped = 0; skipped < SKIPPED_FRAMES_MAX && !this.isWhole; skipped++) {
+        const frame = await this.#frames.read(call.signal)
+        if (frame === undefined) return false
+        this.#check(frame)
+      }
+    } catch (error) {
+      if (error instanceof FrameFormatError) throw error
+      return false
+    } finally {
+      call.end()
+    }
+    return this.isWhole
   }
 
   async #read(): Promise<MarkedFrame> {

@@ -58,8 +58,8 @@ export class StatusPublisher {
     const { clock, records, log, self } = this.#parts
     try {
       const status = await this.#options.read()
-      // Between the regular times only news is worth a record.
-      const text = JSON.stringify(status)
+      // Between the regular times only news is worth a record; to another space everything is.
+      const text = `${records.space} ${JSON.stringify(status)}`
       const isDue = clock.monotonic() - this.#publishedAt >= this.#options.intervalMs / 2
       if (this.#stopped || (text === this.#last && !isDue)) return
       this.#last = text

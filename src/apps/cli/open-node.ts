@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { readApiFile } from '../../node/api-file.ts'
-import { type ConfigSources, downloadFolderOf, homeOf, loadConfig } from '../../node/config.ts'
+import { type ConfigSources, downloadFolderOf, homeOf, loadConfig, variableOf } from '../../node/config.ts'
 import { readConfigFile } from '../../node/config-file.ts'
 import type { Environment } from '../../node/environment.ts'
 import type { NodeConnection } from './node-connection.ts'
@@ -21,6 +21,7 @@ export interface Outside {
 
 /** The node that runs on the data folder, or one of our own for as long as the command takes. */
 export async function openNode(
+  command: string,
   outside: Outside,
   parsed: ParsedWords,
 ): Promise<{ node: NodeConnection; downloadFolder: string }> {
@@ -41,8 +42,7 @@ export async function openNode(
     import('../../node/create-node.ts'),
     import('./own-node.ts'),
   ])
-  // Nobody will be told its addresses, and a fixed port may belong to another node of this machine.
-  const flags = { ...sources.flags, port: 0, wsPort: -1, dhtPort: -1, upnp: false }
+  const flags = { ...sources.flags, ...briefSettings(command, sources) }
   const node = await createNode(loadConfig({ ...sources, flags }), { sources })
   try {
     await node.start()
@@ -51,6 +51,20 @@ export async function openNode(
     throw error
   }
   return { node: connectToOwnNode(node), downloadFolder }
+}
+
+/** Settings of a node that lives only for one command. */
+function briefSettings(command: string, sources: ConfigSources): Record<string, unknown> {
+  const { file = {}, variables = {} } = sources
+  const isLogLevelSet = file.logLevel !== undefined || variables[variableOf('logLevel')] !== undefined
+  return {
+    upnp: false,
+    // What goes wrong is said by the command itself.
+    ...(isLogLevelSet ? {} : { logLevel: 'error' }),
+    // Nobody is told its addresses, and a fixed port may belong to another node of this machine. An invite tells
+    // them, and has to name those of the node that will run later.
+    ...(command === 'invite' ? {} : { port: 0, wsPort: -1, dhtPort: -1 }),
+  }
 }
 
 /** Everything settings come from, for these flags. */

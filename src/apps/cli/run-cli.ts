@@ -1,4 +1,4 @@
-import { SystemClock } from '../../core/clock.ts'
+import { holdProcess, SystemClock } from '../../core/clock.ts'
 import { AbortedError } from '../../core/errors.ts'
 import { isKizunaError, type KizunaError, toKizunaError } from '../../core/kizuna-error.ts'
 import { readEnvironment } from '../../node/environment.ts'
@@ -26,6 +26,7 @@ export async function runCli(words: readonly string[]): Promise<number> {
   const terminal = processTerminal()
   const json = words.includes('--json')
   const control = new AbortController()
+  const hold = holdProcess()
   const interrupt = () => control.abort(new AbortedError({ what: 'The command' }))
   try {
     const [name, ...rest] = words
@@ -58,6 +59,7 @@ export async function runCli(words: readonly string[]): Promise<number> {
   } catch (error) {
     return fail(terminal, toKizunaError(error), { json, interrupted: control.signal.aborted })
   } finally {
+    hold.stop()
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
@@ -71,7 +73,7 @@ async function ask(
   const { terminal, signal } = outside
   const clock = new SystemClock()
   const bar = parsed.json ? undefined : new ProgressBar(clock, terminal.progress)
-  const { node, downloadFolder } = await openNode({ ...outside, clock }, parsed)
+  const { node, downloadFolder } = await openNode(command.name, { ...outside, clock }, parsed)
   try {
     const action = CLI_ACTIONS[command.name]
     if (action !== undefined) {
