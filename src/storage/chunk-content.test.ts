@@ -156,6 +156,17 @@ test('content-defined chunks keep to their limits and their average', async () =
   assert.ok(zeros.every(({ bytes }) => bytes.byteLength <= CDC_BYTES.max))
 })
 
+test('content-defined cuts are where another program, written from the protocol page, finds them', async () => {
+  const content = Buffer.concat(
+    Array.from({ length: 65_536 }, (_, index) => hash('sha256', `${index}`, 'buffer')),
+  )
+  const chunks = await chunksOf(piecesOf(content, [70_000]), { profile: 'cdc' })
+  assert.deepEqual(
+    chunks.map(({ bytes }) => bytes.byteLength),
+    [163_341, 295_487, 276_865, 396_815, 498_263, 371_209, 95_172],
+  )
+})
+
 test('a byte put in front changes few content-defined chunks', async () => {
   const content = random.bytes(8 * 1024 * 1024)
   const moved = Buffer.concat([Buffer.from([1]), content])

@@ -109,6 +109,7 @@ test('empty content has a manifest without chunks', () => {
   assert.equal(manifest.chunkCount, 0)
   assert.deepEqual(decodeManifest(chunk.bytes), manifest)
   assert.equal(layout.stripeCount, 0)
+  assert.equal(layout.chunkCount, 0)
 })
 
 test('the same manifest has the same bytes and id, another one has others [S-07]', () => {

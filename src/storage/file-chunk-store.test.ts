@@ -118,6 +118,40 @@ test('an interrupted write leaves nothing behind', async () => {
   for await (const id of again.ids()) await again.get(id)
 })
 
+test('a pack whose name could not be made durable takes nothing', async () => {
+  const disk = new MemoryDisk()
+  const store = await open(disk)
+  disk.fail({ operation: 'syncFolder', path: 'chunks/packs', code: 'EIO' })
+  await assert.rejects(putNew(store, 100), (error) => isKizunaError(error, 'DISK_ERROR'))
+  const id = await putNew(store, 100)
+  await store.close()
+  const again = await open(disk)
+  assert.deepEqual(await allIds(again), [id])
+  await again.close()
+})
+
+test('the number of damaged files kept aside holds across restarts', async () => {
+  const disk = new MemoryDisk()
+  for (let life = 0; life < 3; life++) {
+    const store = await open(disk)
+    for (let index = 0; index < 15; index++) {
+      const id = await putNew(store, 20_000)
+      disk.flipBit(fileOf(id), 1)
+      await assert.rejects(store.get(id), corrupt)
+    }
+    await store.close()
+  }
+  assert.equal(disk.paths().filter((path) => path.startsWith('chunks/damaged/')).length, 32)
+})
+
+test('a chunk that is being deleted is no longer held', async () => {
+  const store = await open(new MemoryDisk())
+  const id = await putNew(store, 20_000)
+  const deletions = [store.delete(id), store.delete(id)]
+  assert.equal(await store.has(id), false)
+  assert.deepEqual(await Promise.all(deletions), [true, false])
+})
+
 test('a full disk refuses the chunk and keeps the rest', async () => {
   const disk = new MemoryDisk({ capacityBytes: 300_000 })
   const store = await open(disk)
