@@ -85,10 +85,10 @@ test(
       errors += data.toString()
     })
     const exit = new Promise<number | null>((resolve) => get.once('exit', resolve))
-    const before = Number((await e.json('status')).receivedBytes)
+    const receivedBefore = Number((await e.json('status')).receivedBytes)
     await waitUntil('half of it is there', 300_000, async () => {
       const status = await e.json('status')
-      return Number(status.receivedBytes) - before > SIZE_BYTES / 2 || get.exitCode !== null
+      return Number(status.receivedBytes) - receivedBefore > SIZE_BYTES / 2 || get.exitCode !== null
     })
     assert.equal(get.exitCode, null, `the get was still running when the relay was killed ${errors}`)
     const relay = await relayInUse()

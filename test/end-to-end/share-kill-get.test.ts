@@ -86,11 +86,12 @@ test(
 
     const output = join(folder, 'second.bin')
     const e = node('e')
+    const receivedBefore = Number((await e.json('status')).receivedBytes)
     const get = launchKizuna(e.place, ['get', id, '--output', output])
     const gone = new Promise((resolve) => get.once('exit', resolve))
     await waitUntil('half of it is there', 120_000, async () => {
       const status = await e.json('status')
-      return Number(status.receivedBytes) - before > SIZE_BYTES / 2 || get.exitCode !== null
+      return Number(status.receivedBytes) - receivedBefore > SIZE_BYTES / 2 || get.exitCode !== null
     })
     assert.equal(get.exitCode, null, 'the get was still running when it was killed')
     get.kill('SIGKILL')
