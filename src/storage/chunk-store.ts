@@ -7,6 +7,7 @@ export interface ChunkStoreUsage {
   diskBytes: number
 }
 
+/** A part of a chunk. */
 export interface ChunkRange {
   /** First byte wanted. @default 0 */
   offset?: number
