@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId, SigningKey } from '../core/signing-key.ts'
@@ -134,10 +135,12 @@ export class DamagedChunks {
   async #removeDamaged(id: ContentId): Promise<void> {
     const { chunks } = this.#parts
     if (!(await chunks.has(id))) return
-    const isWhole = await chunks.get(id).then(
-      () => true,
-      () => false,
-    )
-    if (!isWhole) await chunks.delete(id)
+    try {
+      await chunks.get(id)
+    } catch (error) {
+      // Any other failure says nothing about the bytes, which may be the last copy: they are looked at again later.
+      if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'CHUNK_NOT_FOUND')) throw error
+      await chunks.delete(id)
+    }
   }
 }

@@ -102,9 +102,10 @@ describe('holdings', () => {
   })
 
   test('everything is learnt from nothing, and known again after a restart [K-44] [K-49]', async () => {
-    const { a, b, networks, remake, stop } = await twoMembers()
+    const { clock, a, b, networks, remake, stop } = await twoMembers()
     b.noteOwn(ids(5_000))
     assert.deepEqual(await a.sync(networks[1].peerId), { added: 5_000, removed: 0 })
+    await clock.advance(1_000)
     const again = remake()
     for (const id of ids(5_000)) assert.ok(again.keeps(networks[1].peerId, id))
     assert.deepEqual(new Set(again.idsOf(networks[1].peerId)), new Set(ids(5_000)))

@@ -28,6 +28,9 @@ const SYNCS_AT_ONCE_MAX = 8
 /** News that a member's set changed make us compare no more often than this. */
 const SYNC_AGAIN_MS = 1_000
 const SYNC_TIMEOUT_MS = 60_000
+/** Changes gather this long, or up to this many, before they are written down in one transaction. */
+const WRITE_AFTER_MS = 1_000
+const UNWRITTEN_MAX = 4_096
 const ROUND_TIMEOUT_MS = 10_000
 
 const MIGRATIONS = [
@@ -72,6 +75,9 @@ export class Holdings {
   readonly #syncedAt = new Map<PeerId, number>()
   readonly #listeners = new Set<() => void>()
   readonly #stopping = new AbortController()
+  /** Keys of members' sets that changed and are not in the index yet. */
+  readonly #unwritten: { peer: PeerId; digest: Uint8Array }[] = []
+  #writing: Timer | undefined
   #timer: Timer | undefined
   #stops: (() => void)[] = []
   #version = 0
@@ -100,6 +106,7 @@ export class Holdings {
 
   stop(): void {
     this.#timer?.stop()
+    this.#write()
     this.#stopping.abort()
     for (const stop of this.#stops.splice(0)) stop()
   }
@@ -322,18 +329,29 @@ export class Holdings {
   #apply(peer: PeerId, added: readonly Uint8Array[], removed: readonly Uint8Array[]): void {
     if (added.length === 0 && removed.length === 0) return
     const set = this.#setOf(peer)
-    const { index } = this.#parts
-    index.transaction(() => {
-      for (const digest of added) {
-        index.run('INSERT OR IGNORE INTO holding (peer, digest) VALUES (?, ?)', peer, digest)
-      }
-      for (const digest of removed) {
-        index.run('DELETE FROM holding WHERE peer = ? AND digest = ?', peer, digest)
-      }
-    })
+    for (const digest of [...added, ...removed]) this.#unwritten.push({ peer, digest })
     for (const digest of added) set.add(digest)
     for (const digest of removed) set.delete(digest)
+    if (this.#unwritten.length >= UNWRITTEN_MAX) this.#write()
+    else this.#writing ??= this.#parts.clock.after(WRITE_AFTER_MS, () => this.#write())
     this.#changed()
+  }
+
+  /** A crash loses what is not written yet; the next comparison finds it again. */
+  #write(): void {
+    this.#writing?.stop()
+    this.#writing = undefined
+    const { index } = this.#parts
+    const changes = this.#unwritten.splice(0)
+    if (changes.length === 0) return
+    index.transaction(() => {
+      for (const { peer, digest } of changes) {
+        const sql = this.#setOf(peer).has(digest)
+          ? 'INSERT OR IGNORE INTO holding (peer, digest) VALUES (?, ?)'
+          : 'DELETE FROM holding WHERE peer = ? AND digest = ?'
+        index.run(sql, peer, digest)
+      }
+    })
   }
 
   #setOf(peer: PeerId): ReconciliationSet {

@@ -101,7 +101,6 @@ export function strengthOf(
   group: PlacementGroup,
   holdersOf: (id: ContentId) => readonly PeerId[],
 ): { confirmed: number; margin: number } {
-  const holders = group.ids.map(holdersOf)
   if (group.kind === 'stripe') {
     const missing = matchShards(group.places.map(holdersOf)).filter((peer) => peer === undefined).length
     return {
@@ -109,7 +108,7 @@ export function strengthOf(
       margin: lossMargin(group.places.map(holdersOf), group.needed),
     }
   }
-  const confirmed = Math.min(...holders.map((peers) => peers.length))
+  const confirmed = Math.min(...group.ids.map((id) => holdersOf(id).length))
   return { confirmed, margin: confirmed - 1 }
 }
 

@@ -258,7 +258,11 @@ async function replicate(
   const manifestIds = [facts.root, ...manifest.shape.pageIds]
   for (const peer of settings.friends) {
     if (peer === parts.community.self) continue
-    await pushCopies(parts, { peer, facts, manifestIds, ids: manifest.catalogue }, { ...signalled, onKept })
+    await pushCopies(
+      parts,
+      { peer, facts, manifestIds, ids: manifest.catalogue, chunkBytesMax: manifest.chunkBytesMax },
+      { ...signalled, onKept },
+    )
   }
 }
 

@@ -9,8 +9,11 @@ import { askHave, instructReplication, storeChunk } from './dds-client.ts'
 import { HAVE_IDS_MAX, INSTRUCTION_IDS_MAX, type ObjectFacts } from './dds-protocol.ts'
 import type { Holdings } from './holdings.ts'
 
-/** Chunks on their way to one peer at once. */
-const IN_FLIGHT_PER_PEER = 4
+/** Bytes on their way to one peer at once, … */
+const IN_FLIGHT_BYTES_PER_PEER = 4 * 2 ** 20
+/** … and chunks: many, so that the peer can make many of them durable with one sync of its disk. */
+const IN_FLIGHT_PER_PEER_MIN = 3
+const IN_FLIGHT_PER_PEER_MAX = 16
 const HAVE_TIMEOUT_MS = 10_000
 /** One chunk over a slow line. */
 const STORE_TIMEOUT_MS = 30_000
@@ -33,6 +36,8 @@ export interface PushInput {
   /** Manifest and pages: every peer that keeps a part of an object keeps these, to be able to repair it. */
   manifestIds: readonly ContentId[]
   ids: readonly ContentId[]
+  /** No chunk of the object is longer. */
+  chunkBytesMax: number
 }
 
 /** How they come there. */
@@ -82,7 +87,9 @@ export async function pushCopies(
         else remote.push(id)
       }
     }
-    await Promise.all(Array.from({ length: IN_FLIGHT_PER_PEER }, worker))
+    const fitting = Math.floor(IN_FLIGHT_BYTES_PER_PEER / input.chunkBytesMax)
+    const length = Math.min(Math.max(fitting, IN_FLIGHT_PER_PEER_MIN), IN_FLIGHT_PER_PEER_MAX)
+    await Promise.all(Array.from({ length }, worker))
     for (let start = 0; start < remote.length && !refused; start += INSTRUCTION_IDS_MAX) {
       const batch = remote.slice(start, start + INSTRUCTION_IDS_MAX)
       refused = await instruct(parts, input, batch, note, options)

@@ -219,7 +219,10 @@ export class Replicator {
         const done =
           peer === this.#parts.community.self
             ? await this.#takeOurselves(facts, [...manifestIds, ...ids], options)
-            : await this.#push({ peer, facts, manifestIds, ids }, options)
+            : await this.#push(
+                { peer, facts, manifestIds, ids, chunkBytesMax: manifest.chunkBytesMax },
+                options,
+              )
         if (!done) failed.push(peer)
       }
     }
