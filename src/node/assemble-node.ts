@@ -118,6 +118,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       chunks: storage.chunks,
       pins: storage.pins,
       leases: storage.leases,
+      leases: storage.leases,
       network,
       community,
       reputation,

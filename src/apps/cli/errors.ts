@@ -78,3 +78,17 @@ export class LongerThanSaidError extends KizunaError {
     })
   }
 }
+
+/** Thrown when another process writes the same output. */
+export class OutputBusyError extends KizunaError {
+  override name = 'OutputBusyError'
+  constructor(facts: { path: string; pid: number }) {
+    super({
+      code: 'OUTPUT_BUSY',
+      kind: 'conflict',
+      message: `Another \`get\` (process ${facts.pid}) writes ${facts.path} just now.`,
+      hint: 'Let it finish, or choose another --output.',
+      details: facts,
+    })
+  }
+}

@@ -2,7 +2,15 @@ import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { isKizunaError } from '../../core/kizuna-error.ts'
-import { LongerThanSaidError, NodeLostError, OutputExistsError, OutputUnwritableError } from './errors.ts'
+import { SystemRandom } from '../../core/random.ts'
+import { takeFileLock } from '../../node/file-lock.ts'
+import {
+  LongerThanSaidError,
+  NodeLostError,
+  OutputBusyError,
+  OutputExistsError,
+  OutputUnwritableError,
+} from './errors.ts'
 import type { NodeConnection } from './node-connection.ts'
 
 /** Written bytes are made durable in steps of this size, so that the end does not take long. */
@@ -46,9 +54,16 @@ export async function receiveFile(
   const part = partNameOf(output, wanted.id)
   return await inWritingTo(output, async () => {
     await mkdir(dirname(output), { recursive: true })
-    const resumedAt = await fillPart(parts, wanted, part, options)
-    await putInPlace(part, output, force)
-    return { resumedAt }
+    // Two that write the same part would mix their bytes.
+    const lock = await takeFileLock(`${part}.lock`, new SystemRandom())
+    if ('heldBy' in lock) throw new OutputBusyError({ path: output, pid: lock.heldBy })
+    try {
+      const resumedAt = await fillPart(parts, wanted, part, options)
+      await putInPlace(part, output, force)
+      return { resumedAt }
+    } finally {
+      await lock.release()
+    }
   })
 }
 
