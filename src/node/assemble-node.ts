@@ -24,6 +24,7 @@ import type { NodeConfig } from './config-schema.ts'
 import { Configuration } from './configuration.ts'
 import type { Node } from './create-node.ts'
 import { answerEchoes } from './echo.ts'
+import { lifeOf } from './node-life.ts'
 import { createNodeState } from './node-state.ts'
 import { openStorage } from './open-storage.ts'
 import { createReputationTable } from './reputation-table.ts'
@@ -36,8 +37,6 @@ import { VERSION } from './version.ts'
 
 const GARBAGE_INTERVAL_MS = 15 * 60_000
 const CACHE_TRIM_INTERVAL_MS = 60_000
-/** Each part has this long to stop; together they stay under the 5 s that are promised. */
-const PART_STOP_MS = 3_000
 
 /** The real or simulated world of a node. */
 export interface AssemblyParts {
@@ -117,7 +116,6 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       index,
       chunks: storage.chunks,
       pins: storage.pins,
-      leases: storage.leases,
       leases: storage.leases,
       network,
       community,
@@ -230,61 +228,10 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       () => network.stop(),
       () => reputation.save(),
       () => storage.close(),
-      () => leaveCleanMark(disk, { stoppedAt: clock.now(), version: VERSION }),
     ],
+    markClean: () => leaveCleanMark(disk, { stoppedAt: clock.now(), version: VERSION }),
     letGo: options.letGo,
   })
-}
-
-/** Starting, stopping and waiting, each safe to call at any moment. */
-function lifeOf(
-  services: Services,
-  steps: { start: () => Promise<void>; stop: (() => unknown)[]; letGo: () => Promise<void> },
-): Node {
-  const { clock, log, community, network } = services
-  let stopping: Promise<void> | undefined
-  const stop = async () => {
-    for (const step of steps.stop) {
-      try {
-        await within(clock, PART_STOP_MS, step())
-      } catch (error) {
-        log.warn('a part did not stop as it should', { error: toKizunaError(error).code, cause: error })
-      }
-    }
-    await steps.letGo()
-  }
-  return {
-    services,
-    start: steps.start,
-    stop: () => {
-      stopping ??= stop()
-      return stopping
-    },
-    async waitForPeers(timeoutMs, signal) {
-      const others = () => community.members().map(({ peer }) => peer)
-      const isReady = () => others().length === 0 || others().some((peer) => network.isConnected(peer))
-      if (isReady()) return
-      const deadline = clock.deadline(timeoutMs, signal)
-      await new Promise<void>((resolve) => {
-        const silence = network.onPeer(() => {
-          if (isReady()) end()
-        })
-        const end = () => {
-          silence()
-          resolve()
-        }
-        deadline.addEventListener('abort', end, { once: true })
-      })
-      signal?.throwIfAborted()
-    },
-  }
-}
-
-async function within(clock: Clock, timeoutMs: number, work: unknown): Promise<void> {
-  const control = new AbortController()
-  const limit = clock.sleep(timeoutMs, control.signal).catch(() => {})
-  await Promise.race([work, limit])
-  control.abort()
 }
 
 function spaceOptions(config: NodeConfig, self: PeerId) {

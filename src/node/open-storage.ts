@@ -36,8 +36,6 @@ export interface StorageParts {
 export interface NodeStorage {
   chunks: ChunkStore
   pins: Pins
-  /** Chunks in use just now, by whoever works with them. */
-  leases: ChunkLeases
   collector: GarbageCollector
   cache: ChunkCache
   /** What is being published or fetched; never collected. */
@@ -73,7 +71,6 @@ export async function openStorage(parts: StorageParts, config: NodeConfig): Prom
   return {
     chunks,
     pins,
-    leases,
     collector,
     cache,
     leases,
