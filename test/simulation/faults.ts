@@ -96,11 +96,18 @@ function repairLinks(world: SimulatedWorld): string {
   return 'all'
 }
 
-/** Some calls of one disk fail: what they were to write must not be acknowledged. */
+/**
+ * Some calls of one disk fail: what they were to write must not be acknowledged. Reads fail on the unlucky node only:
+ * a sector that cannot be read is a chunk lost, which is set aside and fetched from others.
+ */
 function failDisk(world: SimulatedWorld): string | undefined {
   const node = pick(world.random, world.nodes)
   if (!node.isUp) return undefined
-  const operation = (['write', 'sync', 'rename', 'open', 'read'] as const)[world.random.integer(5)] ?? 'write'
+  const operations = ['write', 'sync', 'rename', 'truncate', 'syncFolder'] as const
+  const operation =
+    node === world.unlucky && world.random.integer(3) === 0
+      ? 'read'
+      : (operations[world.random.integer(operations.length)] ?? 'write')
   const code = world.random.integer(2) === 0 ? 'EIO' : 'ENOSPC'
   const count = 1 + world.random.integer(4)
   node.disk.fail({ operation, path: 'chunks', code, count })
