@@ -12,7 +12,7 @@ import { drained } from './frame-stream.ts'
 import { encodeAddProvider } from './kad-message.ts'
 import { pointOf } from './key-regions.ts'
 import type { PeerAddresses } from './network.ts'
-import type { NetworkCall } from './network-call.ts'
+import { NetworkCall } from './network-call.ts'
 import { reachOf, withPeer } from './peer-address.ts'
 import { RegionalProvider } from './provide-in-regions.ts'
 
@@ -33,8 +33,7 @@ interface Parts {
   clock: Clock
   log: Logger
   metrics: Metrics
-  connectionTo: (peer: PeerId, call: NetworkCall) => Promise<Connection>
-  newCall: (what: string, options: { signal: AbortSignal; timeoutMs: number }) => NetworkCall
+  connector: { connectionTo: (peer: PeerId, call: NetworkCall) => Promise<Connection> }
 }
 
 /** What we ask of the DHT; every call ends by its call's deadline. */
@@ -156,10 +155,10 @@ export class Dht {
   }
 
   async #tell(peer: PeerId, keys: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
-    const { host, clock, newCall, connectionTo } = this.#parts
-    const call = newCall(`Announcing to ${peer}`, { signal, timeoutMs: TELL_MS })
+    const { host, clock, connector } = this.#parts
+    const call = new NetworkCall(clock, `Announcing to ${peer}`, { signal, timeoutMs: TELL_MS })
     try {
-      const connection = await connectionTo(peer, call)
+      const connection = await connector.connectionTo(peer, call)
       const options = { signal: call.signal, runOnLimitedConnection: true }
       const stream = await connection.newStream(KAD_PROTOCOL, options)
       try {

@@ -39,17 +39,21 @@ export class Relays {
       log: Logger
       addresses: () => string[]
       relaysConnected: () => Promise<Libp2pPeerId[]>
-      keep: (relay: PeerId) => void
+      keep: (relay: PeerId) => Promise<void>
     },
     options: { relaysWanted: number },
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, log } = parts
+    const kept = new Set<PeerId>()
     try {
       for (;;) {
         await clock.sleep(LOOK_MS, signal)
         const reserved = relaysIn(parts.addresses())
-        for (const relay of reserved) parts.keep(relay)
+        for (const relay of reserved) {
+          if (!kept.has(relay)) await parts.keep(relay)
+          kept.add(relay)
+        }
         if (reserved.size >= options.relaysWanted) continue
         for (const relay of await parts.relaysConnected()) {
           if (reserved.has(relay.toString() as PeerId)) continue
