@@ -1,6 +1,6 @@
 import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
 import { InvalidInputError } from '../core/errors.ts'
-import { CHUNK_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX } from '../core/limits.ts'
+import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../core/limits.ts'
 import { type PeerId, peerIdFromPublicKey, publicKeyOf } from '../core/signing-key.ts'
 import { SHARDS_MAX } from '../storage/erasure-code.ts'
 import type { DurabilityPolicy } from './content.ts'
@@ -191,8 +191,8 @@ function decodeWith<Message>(
   frame: Uint8Array,
   what: string,
 ): Message {
-  if (frame.byteLength > CONTROL_MESSAGE_BYTES_MAX) {
-    throw new InvalidInputError({ what, reason: `it is over ${CONTROL_MESSAGE_BYTES_MAX} bytes` })
+  if (frame.byteLength > FRAME_BYTES_MAX) {
+    throw new InvalidInputError({ what, reason: `it is over ${FRAME_BYTES_MAX} bytes` })
   }
   try {
     return decode(frame)

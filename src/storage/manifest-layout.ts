@@ -11,7 +11,7 @@ import {
 import { SHARD_ALIGNMENT_BYTES } from './erasure-code.ts'
 import { InvalidManifestError } from './errors.ts'
 
-/** Pages kept decoded; the longest take about half a MiB, so this stays below `MANIFEST_BYTES_MAX`. */
+/** Pages kept decoded; the longest take about half a MiB, so this stays below 8 MiB. */
 const PAGES_HELD_MAX = 16
 
 /** Where a chunk stands in its content. */
