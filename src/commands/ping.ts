@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parsePeerId } from '../core/signing-key.ts'
+import { measureLatency } from '../node/echo.ts'
 import { defineCommand } from './command.ts'
 
 /** Whether the node answers, and how far the others are. */
@@ -16,11 +17,18 @@ export const ping = defineCommand({
   async run({ network, clock }, { peer }, { signal }) {
     const begin = clock.monotonic()
     const target = peer === undefined ? undefined : parsePeerId(peer)
-    if (target !== undefined) await network.connect(target, { signal, timeoutMs: 10_000 })
+    const measuredMs =
+      target === undefined
+        ? undefined
+        : await measureLatency({ network, clock }, target, { signal, timeoutMs: 10_000 })
     const peers = network
       .connectedPeers()
       .filter((each) => target === undefined || each.peer === target)
-      .map(({ peer: id, latencyMs, path }) => ({ peer: id, latencyMs: latencyMs ?? null, path }))
+      .map(({ peer: id, latencyMs, path }) => ({
+        peer: id,
+        latencyMs: measuredMs ?? latencyMs ?? null,
+        path,
+      }))
     return { message: 'Pong!', tookMs: Math.round(clock.monotonic() - begin), peers }
   },
 })

@@ -1,10 +1,11 @@
+import { availableParallelism, loadavg } from 'node:os'
 import { createContent } from '../content/create-content.ts'
 import type { Clock } from '../core/clock.ts'
 import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
-import { type PeerId, parsePeerId, type SigningKey } from '../core/signing-key.ts'
+import type { PeerId, SigningKey } from '../core/signing-key.ts'
 import { Bandwidth } from '../network/bandwidth.ts'
 import { createGuardedNetwork } from '../network/guarded-network.ts'
 import type { Network } from '../network/network.ts'
@@ -17,7 +18,7 @@ import type { IndexDatabase } from '../storage/index-database.ts'
 import { BackgroundJobs } from './background-jobs.ts'
 import { bandwidthSettings } from './bandwidth-settings.ts'
 import { Bootstrap } from './bootstrap.ts'
-import { bootstrapAddress } from './bootstrap-address.ts'
+import { bootstrapAddress, friendOf } from './bootstrap-address.ts'
 import { leaveCleanMark } from './clean-mark.ts'
 import type { ConfigSources } from './config.ts'
 import type { NodeConfig } from './config-schema.ts'
@@ -110,6 +111,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     failureDomain: config.failureDomain,
     stores: stores(),
   })
+  const friends = config.friends.flatMap((entry) => friendOf(entry) ?? [])
   const isLight = config.role === 'light'
   const content = createContent(
     {
@@ -131,7 +133,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       announces: !isLight,
       stores,
       selfView,
-      friends: friendIds(config),
+      friends: friends.map(({ peer }) => peer),
       peersMax: config.downloadPeersMax,
       holdingsIntervalMs: config.gossipIntervalMs,
       graceMs: config.repairGraceMs,
@@ -158,7 +160,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
           role: config.role,
           stores: stores(),
           freeBytes: forOthers.offeredBytes,
-          loadPercent: 0,
+          loadPercent: loadPercent(),
           version: VERSION,
           holdings: content.holdings(),
           failureDomain: config.failureDomain,
@@ -203,7 +205,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       community.onChange(() => publisher.changed())
       publisher.start()
       bootstrap.start()
-      for (const friend of config.friends) keepFriend(services, friend)
+      for (const friend of friends) keepFriend(services, friend)
       jobs.start({
         name: 'garbage',
         intervalMs: GARBAGE_INTERVAL_MS,
@@ -240,15 +242,15 @@ function spaceOptions(config: NodeConfig, self: PeerId) {
   return { label, spaceName, admission: config.admission }
 }
 
-function friendIds(config: NodeConfig): PeerId[] {
-  return config.friends.map((friend) => parsePeerId(friend.split('/').at(-1) ?? ''))
+function keepFriend({ network, log }: Services, friend: NonNullable<ReturnType<typeof friendOf>>): void {
+  network
+    .keepConnected(friend)
+    .catch((error) => log.info('friend not reached', { peer: friend.peer, code: toKizunaError(error).code }))
 }
 
-function keepFriend({ network, log }: Services, friend: string): void {
-  const peer = parsePeerId(friend.split('/').at(-1) ?? '')
-  network
-    .keepConnected({ peer, addresses: friend.startsWith('/') ? [friend] : [] })
-    .catch((error) => log.info('friend not reached', { peer, code: toKizunaError(error).code }))
+/** How busy this machine is, 0 to 100; Windows always says 0. */
+function loadPercent(): number {
+  return Math.min(100, Math.round(((loadavg()[0] ?? 0) / availableParallelism()) * 100))
 }
 
 function addGauges({ metrics, network, membership, community, content }: Services): void {

@@ -1,5 +1,5 @@
 import { parseScheduleEntry } from './bandwidth-schedule.ts'
-import { bootstrapAddress } from './bootstrap-address.ts'
+import { bootstrapAddress, friendOf } from './bootstrap-address.ts'
 import type { ConfigKey, NodeConfig } from './config-schema.ts'
 import type { ConfigFault } from './errors.ts'
 
@@ -44,6 +44,9 @@ export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, s
     if (bootstrapAddress(entry) === undefined) {
       refuse('bootstrap', `has “${entry}”, which is neither a multiaddress nor host:port`)
     }
+  }
+  for (const entry of config.friends) {
+    if (friendOf(entry) === undefined) refuse('friends', `has “${entry}”, which does not end in a peer id`)
   }
   for (const entry of config.bandwidthSchedule) {
     if (parseScheduleEntry(entry) === undefined) {

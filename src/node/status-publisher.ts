@@ -59,7 +59,7 @@ export class StatusPublisher {
     try {
       const status = await this.#options.read()
       // Between the regular times only news is worth a record; to another space everything is.
-      const text = `${records.space} ${JSON.stringify(status)}`
+      const text = `${records.space} ${JSON.stringify({ ...status, loadPercent: 0 })}`
       const isDue = clock.monotonic() - this.#publishedAt >= this.#options.intervalMs / 2
       if (this.#stopped || (text === this.#last && !isDue)) return
       this.#last = text
