@@ -10,7 +10,7 @@ import { RetrieveChunkCode, StoreChunkCode } from '../src/content/dds-messages.j
 import * as ddsProtocol from '../src/content/dds-protocol.ts'
 import { SystemClock } from '../src/core/clock.ts'
 import { contentIdOf, digestOf } from '../src/core/content-id.ts'
-import { CHUNK_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, FRAME_BYTES_MAX } from '../src/core/limits.ts'
+import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../src/core/limits.ts'
 import { SystemRandom } from '../src/core/random.ts'
 import { signingKeyFromSeed } from '../src/core/signing-key.ts'
 import { MemoryNetworkHub } from '../src/network/memory-network.ts'
@@ -226,7 +226,7 @@ test('the DDS specification has every message, field, code and limit, and its ve
     [...new Set(names)].filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
     [],
   )
-  const shared = { FRAME_BYTES_MAX, CONTROL_MESSAGE_BYTES_MAX, CHUNK_BYTES_MAX }
+  const shared = { FRAME_BYTES_MAX, CHUNK_BYTES_MAX }
   const own = Object.entries(ddsProtocol).filter(([name]) => /_(MAX|BYTES)$/.test(name))
   for (const [name, value] of [...own, ...Object.entries(shared)]) {
     const row = text.split('\n').find((line) => line.includes(`\`${name}\``)) ?? ''
