@@ -80,14 +80,15 @@ export class Configuration {
     const next = loadConfig({ ...this.#parts.sources, file })
     if (raw !== undefined)
       file[key] = loadConfig({ userHome: this.#parts.sources.userHome, flags: { home }, file })[key]
-    await writeConfigFile(this.#parts.disk, file)
-    this.#file = file
     const apply = this.#appliers.get(key)
     const changed = JSON.stringify(next[key]) !== JSON.stringify(this.#current[key])
+    // First what may be refused, so that nothing is stored that is not so.
     if (changed && apply !== undefined) {
       await apply(key, next)
       this.#current = Object.freeze({ ...this.#current, [key]: next[key] })
     }
+    await writeConfigFile(this.#parts.disk, file)
+    this.#file = file
     return { setting: this.#setting(key), inForce: !changed || apply !== undefined }
   }
 
