@@ -91,7 +91,9 @@ async function findLack(world: SimulatedWorld, ledger: Ledger): Promise<string |
   for (const { id, published } of ledger.acknowledged) {
     // How many peers may be lost: also true for the short stripe at the end, which has fewer shards.
     const target = published.policy.kind === 'replica' ? published.policy.copies - 1 : published.policy.m
-    const keepers = world.nodes.filter((node) => node.keepsPartOf(id)).map(({ peer }) => peer)
+    // By chunk, not by object: equal chunks of two objects are one, and its keepers keep a part of both.
+    const chunkIds = [...new Set(world.nodes.flatMap((node) => node.keptChunksOf(id)))]
+    const keepers = world.nodes.filter((node) => node.keepsAny(chunkIds)).map(({ peer }) => peer)
     for (const node of world.nodes) {
       const { holders, margin } = await settled(world, node.content.durability(id))
       if (holders.toSorted().join() !== keepers.toSorted().join()) {

@@ -58,7 +58,7 @@ export class LifeClock implements Clock {
   }
 }
 
-/** Bugs that can be planted, to see that the checkers find them. */
+/** Bugs that can be planted in a disk. */
 export interface DiskBugs {
   /** `sync` and `syncFolder` return at once and do nothing. */
   syncLies: boolean

@@ -2,6 +2,7 @@ import type { Content } from '../../src/content/content.ts'
 import { signCorruptionNotice } from '../../src/content/corruption-notice.ts'
 import { createContent } from '../../src/content/create-content.ts'
 import { sendCorruptionNotice } from '../../src/content/dds-client.ts'
+import { KEEPERS } from '../../src/content/kept-objects.ts'
 import type { ContentId } from '../../src/core/content-id.ts'
 import { isKizunaError } from '../../src/core/kizuna-error.ts'
 import { silentLogger } from '../../src/core/log.ts'
@@ -73,10 +74,15 @@ export class SimulatedNode {
     return this.#running.content
   }
 
-  /** Whether the node keeps anything for the object. */
-  keepsPartOf(root: ContentId): boolean {
-    for (const pin of this.#running?.pins.list() ?? []) if (pin.root === root) return true
-    return false
+  /** Chunks that the node keeps for the object. */
+  keptChunksOf(root: ContentId): ContentId[] {
+    const { pins } = this.#running ?? {}
+    return KEEPERS.flatMap((owner) => pins?.chunkIdsOf({ root, owner }) ?? [])
+  }
+
+  /** Whether the node keeps any of these, for whatever object. */
+  keepsAny(ids: readonly ContentId[]): boolean {
+    return ids.some((id) => this.#running?.pins.has(id) === true)
   }
 
   /** Whether the node keeps the chunk, intact, as a copy that counts: looked up in its own store, not asked. */
@@ -167,7 +173,7 @@ export class SimulatedNode {
         metrics,
         log,
       }),
-      () => this.isLying,
+      { inBytes: () => this.isLying, aboutCopies: bugs.copiesLie },
     )
     const community = new SimulatedCommunity(
       { network, clock },

@@ -11,7 +11,7 @@ export interface PlantedBugs {
   syncLies: boolean
   /** Readers get what came without its being checked: one byte of every read is wrong. */
   readsLie: boolean
-  /** No node copies anything to another, though it says so. */
+  /** Every node confirms the copies it is sent, and stores none. */
   copiesLie: boolean
 }
 

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { failureLine, runSimulation, type SimulationResult } from './run-simulation.ts'
+
+const MINUTES = 2
+const SEEDS = [101, 102, 103, 104]
+const program = fileURLToPath(new URL('./simulate.ts', import.meta.url))
+const run = promisify(execFile)
+
+/** Seeds that once failed, with what they found; they must never fail again. */
+const kept = JSON.parse(readFileSync(new URL('./seeds.json', import.meta.url), 'utf8')) as {
+  seed: number
+  minutes: number
+  found: string
+}[]
+
+const results: SimulationResult[] = []
+
+for (const seed of SEEDS) {
+  test(`world ${seed}: several whole nodes keep every promise under faults, and hold what they should once quiet [K-37] [K-63] [K-64] [K-65]`, async () => {
+    const result = await runSimulation({ seed, minutes: MINUTES })
+    results.push(result)
+    assert.equal(result.failure, undefined, failureLine(result, { minutes: MINUTES }))
+    assert.ok(result.acknowledged > 0, 'something was published')
+    assert.ok((result.outcomes.get('read ok') ?? 0) > 0, 'something was read')
+    const again = await runSimulation({ seed, minutes: MINUTES })
+    assert.equal(again.stateHash, result.stateHash, 'the same seed gives the same history')
+  })
+}
+
+test('the worlds together saw every kind of trouble that matters, and differ from each other', () => {
+  const struck = new Set(results.flatMap(({ faults }) => [...faults.keys()]))
+  for (const fault of ['crash', 'partition', 'bad-link', 'disk-error', 'clock-jump', 'lie']) {
+    assert.ok(struck.has(fault), `${fault} never struck`)
+  }
+  assert.equal(new Set(results.map(({ stateHash }) => stateHash)).size, SEEDS.length)
+})
+
+for (const { seed, minutes, found } of kept) {
+  test(`world ${seed} stays whole, which once found: ${found}`, async () => {
+    const result = await runSimulation({ seed, minutes })
+    assert.equal(result.failure, undefined, failureLine(result, { minutes }))
+  })
+}
+
+test('finds disks that acknowledge before they have synced', async () => {
+  const reason = await findPlanted({ syncLies: true })
+  assert.match(reason, /cannot read|cannot be reached|does not bring back|wrong bytes|unexpectedly/)
+})
+
+test('finds readers whose bytes are not checked', async () => {
+  assert.match(await findPlanted({ readsLie: true }), /read wrong bytes/)
+})
+
+test('finds nodes that say they copied and did not', async () => {
+  assert.match(await findPlanted({ copiesLie: true }), /cannot read|does not bring back/)
+})
+
+test('prints one line for a failure, with the seed and how to see it again', async () => {
+  const failed = await runSimulation({ seed: 5, minutes: 1, bugs: { readsLie: true } })
+  const line = failureLine(failed, { minutes: 1 })
+  assert.match(line, /^seed 5 failed at step \d+: .+ — replay: npm run simulate -- --seed 5 --minutes 1/)
+  assert.equal(line.includes('\n'), false)
+})
+
+test('the program runs a seed, says the state and ends with 0; wrong arguments end with 2', async () => {
+  const { stdout } = await run(process.execPath, [program, '--seed', '7', '--minutes', '1'])
+  assert.match(stdout, /^seed 7: state [0-9a-f]{32}/)
+  assert.match(stdout, /1 seeds passed/)
+  await assert.rejects(run(process.execPath, [program, '--seed', 'x']), { code: 2 })
+})
+
+/** What the checkers say about a world with a bug planted in it; tries a few seeds, for a bug needs its chance. */
+async function findPlanted(bugs: Parameters<typeof runSimulation>[0]['bugs']): Promise<string> {
+  for (let seed = 1; seed <= 5; seed++) {
+    const { failure } = await runSimulation({
+      seed,
+      minutes: MINUTES,
+      ...(bugs === undefined ? {} : { bugs }),
+    })
+    if (failure !== undefined) return failure.reason
+  }
+  return assert.fail('nothing was found in five worlds')
+}
