@@ -17,6 +17,8 @@ const RENEW_MS = 22 * 3_600_000
 const GATHER_MS = 250
 /** How often the table is looked at when nothing was queued meanwhile. */
 const LOOK_MS = 60_000
+/** A peer that has just connected needs a moment until it is known to be on the DHT. */
+const CONNECTED_MS = 1_000
 
 /** Manifests are found first, so that a reader can begin. */
 export const ANNOUNCE_FIRST = 0
@@ -49,6 +51,7 @@ export class Announcer {
   readonly #stopping = new AbortController()
   /** Not written down yet. */
   readonly #fresh = new Map<ContentId, number>()
+  #silence = () => {}
   #timer: Timer | undefined
   #dueAt = Infinity
   #running: Promise<void> | undefined
@@ -63,12 +66,18 @@ export class Announcer {
 
   start(): void {
     this.#schedule(0)
+    // Without anybody there an announcement fails; whoever comes first may be the one to take it.
+    this.#silence = this.#parts.network.onPeer(({ kind }) => {
+      if (kind === 'connected') this.#schedule(CONNECTED_MS)
+    })
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#silence()
     this.#timer?.stop()
     await this.#running
+    if (this.#fresh.size > 0) this.#writeFresh()
   }
 
   /** Queues ids; those queued or announced before keep their turn. Written down soon, many at once. */

@@ -207,15 +207,10 @@ export class Holdings {
   /** Asks a member to take over our set now; returns how many keys it learnt. */
   async offer(peer: PeerId, options: CallOptions = {}): Promise<number> {
     const { network } = this.#parts
-    for await (const frame of network.request(
-      peer,
-      HOLDINGS_PROTOCOL,
-      [Uint8Array.of(COME_FOR_MINE)],
-      options,
-    )) {
-      return Buffer.from(frame).byteLength === 4 ? Buffer.from(frame).readUInt32BE(0) : 0
-    }
-    return 0
+    const answer = await onlyFrame(
+      network.request(peer, HOLDINGS_PROTOCOL, [Uint8Array.of(COME_FOR_MINE)], options),
+    )
+    return answer?.byteLength === 4 ? Buffer.from(answer).readUInt32BE(0) : 0
   }
 
   /** Asks every connected member to take over our set now; returns how many keys they learnt together. */
@@ -368,10 +363,9 @@ export class Holdings {
     for (const listener of this.#listeners) listener()
   }
 
-  /** The ids our copy of a member's set has, for tests and `describe`. */
-  *idsOf(peer: PeerId): Generator<ContentId> {
-    const set = peer === this.#parts.network.peerId ? this.#own : this.#members.get(peer)
-    for (const key of set?.keys() ?? []) yield contentIdFromDigest(key)
+  /** Every id of our own set. */
+  *ownIds(): Generator<ContentId> {
+    for (const key of this.#own.keys()) yield contentIdFromDigest(key)
   }
 }
 

@@ -66,6 +66,8 @@ interface KeepWish {
 export class KeptObjects {
   readonly #parts: KeptObjectsParts
   readonly #commits: GroupCommit<KeepWish>
+  /** Pins with an end, when last looked. */
+  #expiring = 0
 
   constructor(parts: KeptObjectsParts) {
     this.#parts = parts
@@ -82,6 +84,7 @@ export class KeptObjects {
   /** Loads our set of kept keys from the pins. */
   load(): void {
     this.#parts.holdings.noteOwn(this.#parts.pins.chunkIds())
+    this.followExpiry()
   }
 
   /**
@@ -115,6 +118,24 @@ export class KeptObjects {
     )
     if (keeper === 'self') index.run('DELETE FROM declined_object WHERE root = ?', digestOf(facts.root))
     pins.add({ root: facts.root, owner: keeper, ...options }, ids)
+  }
+
+  /**
+   * Lets our set of kept keys follow pins that have ended; to be called now and then. Looks at every key, but
+   * only when a pin has ended since the last time.
+   */
+  followExpiry(): void {
+    const { pins, holdings } = this.#parts
+    const expiring = pins.list().filter(({ expiresAt }) => expiresAt !== undefined).length
+    const someEnded = expiring < this.#expiring
+    this.#expiring = expiring
+    if (!someEnded) return
+    holdings.forgetOwn([...holdings.ownIds()].filter((id) => !pins.has(id)))
+    const pinned = new Set(pins.list().map(({ root }) => root))
+    for (const { root } of this.list()) {
+      if (pinned.has(root)) continue
+      this.#parts.index.run('DELETE FROM kept_object WHERE root = ?', digestOf(root))
+    }
   }
 
   /** Lets go of what a keeper keeps; the chunks themselves go with the garbage. False when there was nothing. */

@@ -184,6 +184,17 @@ describe('repair', () => {
     assert.equal((await readAll(await keeper.content.retrieve(id))).byteLength, 2 * MIB)
   })
 
+  test('a pin that has ended no longer counts as a copy', async () => {
+    const [a] = await space.addNodes(1)
+    const keeper = await space.addNode({ stores: false })
+    const { id } = await (a as TestNode).content.publish(sourceOf(randomContent(300_000)))
+    await keeper.content.keep(id, { expiresAt: space.clock.now() + 1_500 })
+    assert.equal((await (a as TestNode).content.durability(id)).confirmed, 2)
+    await eventually(() => keeper.content.holdings().count === 0, 'the end')
+    assert.deepEqual(keeper.content.keptObjects(), [])
+    assert.equal((await (a as TestNode).content.durability(id)).confirmed, 1)
+  })
+
   test('all go off and come back: everything is read, and what is kept is known again [K-65] [K-49] [K-64]', async () => {
     const nodes = await space.addNodes(4)
     const contents = new Map<ContentId, Uint8Array>()

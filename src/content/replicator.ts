@@ -277,6 +277,7 @@ export class Replicator {
   /** Looks at every object; quiet when nothing changed since the last look and nothing was lacking then. */
   async #look(): Promise<void> {
     const { kept, holdings, clock } = this.#parts
+    kept.followExpiry()
     const seen = `${holdings.version} ${[...this.#counting()].sort().join()}`
     const quiet = seen === this.#lookedAt && this.#lackingSince.size === 0
     this.#lookedAt = seen
