@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
 import { silentLogger } from '../core/log.ts'
 import { createMetrics } from '../core/metrics.ts'
+import type { PeerId } from '../core/signing-key.ts'
 import { VirtualClock } from '../core/virtual-clock.ts'
-import type { Network } from '../network/network.ts'
+import type { Network, PeerListener } from '../network/network.ts'
 import { openIndexDatabase } from '../storage/index-database.ts'
 import { MemoryDisk } from '../storage/memory-disk.ts'
 import { ANNOUNCE_FIRST, ANNOUNCE_LATER, Announcer } from './announcer.ts'
@@ -17,13 +18,17 @@ const ids = (count: number) =>
 /** Neighbours in the key space, which is that of digests. */
 const byDigest = (a: ContentId, b: ContentId) => Buffer.compare(digestOf(a), digestOf(b))
 
-/** A network of which only `provide` is used: it writes down the batches, and fails while `isDown`. */
+/** A network of which only `provide` and `onPeer` are used: it writes down the batches, and fails while `isDown`. */
 function createAnnouncers() {
   const clock = new VirtualClock()
   const disk = new MemoryDisk()
   const batches: ContentId[][] = []
-  const state = { isDown: false }
+  const state = { isDown: false, connected: () => {} }
   const network = {
+    onPeer: (listener: PeerListener) => {
+      state.connected = () => listener({ kind: 'connected', peer: 'someone' as PeerId })
+      return () => {}
+    },
     provide: async (batch: Iterable<ContentId>) => {
       if (state.isDown) throw new Error('no DHT')
       batches.push([...batch])
@@ -82,6 +87,22 @@ test('a failure is tried again, and the queue outlives the process [K-49]', asyn
   const again = create()
   assert.equal(again.waiting, 5)
   await clock.advance(1_000)
+  assert.deepEqual(batches, [ids(5).sort(byDigest)])
+  await again.stop()
+})
+
+test('a failure is tried again as soon as somebody connects, and nothing is lost by stopping early [B-24]', async () => {
+  const { clock, batches, state, create } = createAnnouncers()
+  state.isDown = true
+  const announcer = create()
+  announcer.announce(ids(5), ANNOUNCE_LATER)
+  await announcer.stop()
+  const again = create()
+  assert.equal(again.waiting, 5)
+  await clock.advance(1_000)
+  state.isDown = false
+  state.connected()
+  await clock.advance(1_500)
   assert.deepEqual(batches, [ids(5).sort(byDigest)])
   await again.stop()
 })
