@@ -171,6 +171,20 @@ describe('publishing', () => {
     assert.notEqual(again.id, published.id, 'nobody can tell that two objects are the same')
   })
 
+  test('a key that is given encrypts, and one of a wrong length is refused', async () => {
+    const [a] = await space.addNodes(1)
+    assert.ok(a !== undefined)
+    const encryptionKey = new Uint8Array(32).fill(7)
+    const bytes = Buffer.from('for members only')
+    const published = await a.content.publish(sourceOf(bytes), { encryptionKey })
+    assert.deepEqual(published.key, encryptionKey)
+    await assert.rejects(a.content.retrieve(published.id), { code: 'CONTENT_KEY_MISSING' })
+    const opened = await a.content.retrieve(published.id, { key: encryptionKey })
+    assert.ok((await readAll(opened)).equals(bytes))
+    const short = { encryptionKey: new Uint8Array(16) }
+    await assert.rejects(a.content.publish(sourceOf(bytes), short), { code: 'INVALID_INPUT' })
+  })
+
   test('a large share among enough members is striped, with every shard on its own peer [B-40]', async () => {
     const nodes = await space.addNodes(7)
     const [a] = nodes

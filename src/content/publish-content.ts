@@ -102,7 +102,7 @@ async function storeContent(
   lease: ChunkLease,
 ): Promise<StoredContent> {
   const profile = profileFor(options)
-  const key = options.encrypt === true ? parts.random.bytes(CIPHER_KEY_BYTES) : undefined
+  const key = isEncrypted(options) ? keyFor(parts, options) : undefined
   const plain = countBytes(source, options)
   const bytes = key === undefined ? plain : encryptStream(plain, { key, chunkBytes: chunkBytesMax(profile) })
   const { signal } = options
@@ -284,9 +284,22 @@ function resultOf(parts: PublishParts, { facts, manifest, key }: StoredContent):
   }
 }
 
+function isEncrypted(options: PublishOptions): boolean {
+  return options.encrypt === true || options.encryptionKey !== undefined
+}
+
+function keyFor(parts: PublishParts, { encryptionKey }: PublishOptions): Uint8Array {
+  const key = encryptionKey ?? parts.random.bytes(CIPHER_KEY_BYTES)
+  if (key.byteLength === CIPHER_KEY_BYTES) return key
+  throw new InvalidInputError({
+    what: 'The encryption key',
+    reason: `it has ${key.byteLength} bytes, not ${CIPHER_KEY_BYTES}`,
+  })
+}
+
 function profileFor(options: PublishOptions): ChunkingProfile {
   const profile = options.profile ?? defaultProfile(options.sizeBytes)
-  if (options.encrypt !== true || profile !== 'cdc') return profile
+  if (!isEncrypted(options) || profile !== 'cdc') return profile
   throw new InvalidInputError({
     what: 'The chunking profile',
     reason: 'content-defined chunks of encrypted content would tell what is in it',
