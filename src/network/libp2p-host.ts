@@ -41,6 +41,8 @@ const INBOUND_PER_SECOND_MAX = 200
 const HANDSHAKES_MAX = 100
 /** Dead links are noticed within the sum of the first two (measured in docs/decisions). */
 const PING = { intervalMs: 5_000, timeoutMsMin: 3_000, timeoutMsMax: 10_000 }
+/** Pings at once on one connection: the monitor takes one refused stream for a dead link, and the DHT pings as well. */
+const PINGS_AT_ONCE_MAX = 16
 /** A port found free may be taken by another program before we listen on it. */
 const FREE_PORT_TRIES = 5
 
@@ -104,7 +106,7 @@ async function start(
   const services = {
     identify: identify({ timeout: 5_000 }),
     identifyPush: identifyPush(),
-    ping: ping(),
+    ping: ping({ maxInboundStreams: 2 * PINGS_AT_ONCE_MAX, maxOutboundStreams: PINGS_AT_ONCE_MAX }),
     gossip: gossipsub({
       emitSelf: false,
       globalSignaturePolicy: 'StrictSign',
