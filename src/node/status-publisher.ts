@@ -15,8 +15,10 @@ export class StatusPublisher {
   #timer: Timer | undefined
   #publishedAt = Number.NEGATIVE_INFINITY
   #running: Promise<void> | undefined
+  #publishedIn: string | undefined
   #last = ''
   #stopped = true
+  #changedMeanwhile = false
 
   constructor(
     parts: { clock: Clock; records: RecordSets; log: Logger; self: PeerId },
@@ -35,7 +37,11 @@ export class StatusPublisher {
   /** Something that others want to know may have changed. */
   changed(): void {
     if (this.#stopped) return
-    const sinceMs = this.#parts.clock.monotonic() - this.#publishedAt
+    this.#changedMeanwhile = true
+    if (this.#running !== undefined) return
+    // Another space knows nothing of us yet, and gives us nothing to store until it does.
+    const isNewSpace = this.#parts.records.space !== this.#publishedIn
+    const sinceMs = isNewSpace ? CHANGE_INTERVAL_MS : this.#parts.clock.monotonic() - this.#publishedAt
     this.#schedule(Math.max(CHANGE_INTERVAL_MS - sinceMs, 0))
   }
 
@@ -48,8 +54,12 @@ export class StatusPublisher {
   #schedule(delayMs: number): void {
     this.#timer?.stop()
     this.#timer = this.#parts.clock.after(delayMs, () => {
+      this.#changedMeanwhile = false
       this.#running = this.#publish().finally(() => {
-        if (!this.#stopped) this.#schedule(this.#options.intervalMs)
+        this.#running = undefined
+        if (this.#stopped) return
+        if (this.#changedMeanwhile) this.changed()
+        else this.#schedule(this.#options.intervalMs)
       })
     })
   }
@@ -64,6 +74,7 @@ export class StatusPublisher {
       if (this.#stopped || (text === this.#last && !isDue)) return
       this.#last = text
       this.#publishedAt = clock.monotonic()
+      this.#publishedIn = records.space
       await putStatus(records, self, status)
     } catch (error) {
       log.warn('status not published', { error: toKizunaError(error).code })
