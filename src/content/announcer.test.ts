@@ -44,7 +44,7 @@ function createAnnouncers() {
   return { clock, batches, state, create }
 }
 
-test('manifests go first, chunks in sorted batches of neighbours [S-33] [S-49] [B-04]', async () => {
+test('manifests go first, chunks in sorted batches of neighbours [S-33] [B-04]', async () => {
   const { clock, batches, create } = createAnnouncers()
   const announcer = create()
   const [root, ...chunks] = ids(601) as [ContentId, ...ContentId[]]

@@ -76,7 +76,7 @@ describe('the DDS protocol between two peers', () => {
     return { ...chunk, bytes: Buffer.concat(frames) }
   }
 
-  test('a chunk is sent to be kept, confirmed by its hash, and got back whole or in part [S-16] [S-29] [S-30] [S-17] [K-18] [B-12]', async () => {
+  test('a chunk is sent to be kept, confirmed by its hash, and got back whole or in part [S-16] [S-17] [K-18] [B-12]', async () => {
     const first = await storeChunk(a.network, b.peer, { id, bytes, object }, CALL)
     assert.deepEqual(first, { code: 'STORE_OK', alreadyHeld: false })
     assert.deepEqual(await storeChunk(a.network, b.peer, { id, bytes, object }, CALL), {

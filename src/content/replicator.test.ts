@@ -195,7 +195,7 @@ describe('repair', () => {
     assert.equal((await (a as TestNode).content.durability(id)).confirmed, 1)
   })
 
-  test('all go off and come back: everything is read, and what is kept is known again [K-65] [K-49] [K-64]', async () => {
+  test('all go off and come back: everything is read, and what is kept is known again [K-65] [K-49]', async () => {
     const nodes = await space.addNodes(4)
     const contents = new Map<ContentId, Uint8Array>()
     for (const [seed, node] of nodes.entries()) {

@@ -278,7 +278,9 @@ export class Replicator {
   async #look(): Promise<void> {
     const { kept, holdings, clock } = this.#parts
     kept.followExpiry()
-    const seen = `${holdings.version} ${[...this.#counting()].sort().join()}`
+    // Who counts and who can take more: somebody back within the grace changes only the latter.
+    const takers = this.#candidates().map(({ peer }) => peer)
+    const seen = [holdings.version, ...[...this.#counting()].sort(), 'takers', ...takers.sort()].join()
     const quiet = seen === this.#lookedAt && this.#lackingSince.size === 0
     this.#lookedAt = seen
     this.#lookIn(this.#options.intervalMs)
