@@ -39,9 +39,7 @@ const STREAM_WINDOW_BYTES_MAX = 2 * 1024 * 1024
 /** New connections per second from one address: all peers behind one relay, or in one home, share one. */
 const INBOUND_PER_SECOND_MAX = 200
 const HANDSHAKES_MAX = 100
-/** Dead links are noticed within the sum of the first two (measured in docs/decisions). */
-const PING = { intervalMs: 5_000, timeoutMsMin: 3_000, timeoutMsMax: 10_000 }
-/** Pings at once on one connection: the monitor takes one refused stream for a dead link, and the DHT pings as well. */
+/** Pings at once on one connection: the DHT's and those of our link monitor. */
 const PINGS_AT_ONCE_MAX = 16
 /** A port found free may be taken by another program before we listen on it. */
 const FREE_PORT_TRIES = 5
@@ -154,11 +152,8 @@ async function start(
       // Reconnecting is the keeper's business: libp2p gives up after five times, and forgets why.
       reconnectRetries: 0,
     },
-    connectionMonitor: {
-      pingInterval: PING.intervalMs,
-      pingTimeout: { minTimeout: PING.timeoutMsMin, maxTimeout: PING.timeoutMsMax },
-      abortConnectionOnPingFailure: true,
-    },
+    // Our own looks after the links, see link-monitor.ts.
+    connectionMonitor: { enabled: false },
     peerStore: { maxAddressAge: ADDRESS_AGE_MS_MAX, maxPeerAge: ADDRESS_AGE_MS_MAX },
     services,
   } as unknown as Libp2pOptions<{ gossip: GossipSub; dht: KadDHT }>

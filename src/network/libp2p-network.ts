@@ -15,6 +15,7 @@ import { startDiscovery } from './discovery/start-discovery.ts'
 import { ProtocolTakenError } from './errors.ts'
 import { type Libp2pHost, startLibp2pHost } from './libp2p-host.ts'
 import { LIBP2P_NETWORK_DEFAULTS, type Libp2pNetworkOptions } from './libp2p-options.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import type {
   Address,
   CallOptions,
@@ -301,6 +302,7 @@ class Libp2pNetwork implements Network {
     gossip.addEventListener('message', ({ detail }) => this.#broadcasts.heard(detail))
     this.#broadcasts.attach(gossip)
     this.#keeper.start()
+    void new LinkMonitor({ host, clock, metrics, log: log.named('links') }).run(running.life.signal)
     const relaysConnected = () => this.#connector.relaysConnected()
     startDiscovery(
       {
