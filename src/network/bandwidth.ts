@@ -22,6 +22,7 @@ export interface ScheduledLimits {
   limits: Partial<BandwidthLimits>
 }
 
+/** The limits of a node, with other ones at certain hours. */
 export interface BandwidthSettings extends BandwidthLimits {
   /** The first span that fits counts. */
   schedule: readonly ScheduledLimits[]

@@ -10,6 +10,7 @@ import type { PeerId } from '../core/signing-key.ts'
  */
 export type CandidateSource = 'kept' | 'bootstrap' | 'lan' | 'known' | 'exchange'
 
+/** A peer worth a connection, and how we heard of it. */
 export interface Candidate {
   source: CandidateSource
   peer: PeerId | undefined

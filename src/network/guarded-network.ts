@@ -10,6 +10,7 @@ import type { Network, RequestHandler } from './network.ts'
 import type { RateLimits } from './rate-limits.ts'
 import type { Reputation } from './reputation.ts'
 
+/** What stands between a network and its users. */
 export interface NetworkGuards {
   reputation: Reputation
   limits: RateLimits

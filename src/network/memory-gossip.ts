@@ -11,6 +11,7 @@ interface Broadcast {
   seenBy: Set<PeerId>
 }
 
+/** What the gossip of one simulated node works with. */
 export interface MemoryGossipParts {
   links: MemoryLinks
   self: PeerId

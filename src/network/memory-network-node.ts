@@ -28,6 +28,7 @@ const REDIAL_MS_MAX = 30_000
 /** Bytes a request costs besides its frames. */
 const HEADER_BYTES = 64
 
+/** How one simulated node stands in the network. */
 export interface MemoryNetworkOptions {
   /** Inbound and outbound together. @default 300 */
   connectionsMax: number

@@ -26,6 +26,7 @@ export interface PeerAddresses {
   addresses: Address[]
 }
 
+/** How long a call may take, and how to end it early. */
 export interface CallOptions {
   signal?: AbortSignal
   /** The call ends by then with a `DeadlineError`. @default 10_000 */

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import { TokenBucket } from '../core/token-bucket.ts'
 
+/** How much one peer may ask of us. */
 export interface RateLimitOptions {
   /** Requests that one peer may begin per second. @default 2_000, more than one chunk transfer at full speed needs */
   requestsPerSecond: number

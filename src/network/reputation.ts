@@ -26,6 +26,7 @@ export interface ReputationStore {
   save(changed: readonly StoredReputation[]): void
 }
 
+/** How fast trust is lost and comes back. */
 export interface ReputationOptions {
   /** Trust goes half the way to neutral in this time. @default 7 days */
   halfLifeMs: number
