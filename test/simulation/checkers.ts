@@ -7,8 +7,6 @@ import { InvariantViolation, type SimulatedWorld } from './simulated-world.ts'
 
 /** A call in a quiet world ends by then (virtual milliseconds). */
 const CALL_MS_MAX = 10 * 60_000
-/** A quiet world is at its targets after this, whatever happened before (virtual milliseconds). */
-const QUIET_MS_MAX = 60 * 60_000
 const LOOK_EVERY_MS = 20_000
 /** What may wait, as `damaged-chunks.ts` and `replicator.ts` say; announcements wait in the index, one row an id. */
 const QUEUES_MAX = { repair: 10_000, replicate: 1_002 }
@@ -30,9 +28,13 @@ export function checkQueues(world: SimulatedWorld): void {
  * Lets the world be quiet until every object is held as its policy says, and everybody agrees on who holds what.
  * @throws InvariantViolation when that does not come about.
  */
-export async function checkTargetsWhenQuiet(world: SimulatedWorld, ledger: Ledger): Promise<void> {
+export async function checkTargetsWhenQuiet(
+  world: SimulatedWorld,
+  ledger: Ledger,
+  quietMs: number,
+): Promise<void> {
   let lacking: string | undefined
-  for (let waitedMs = 0; waitedMs < QUIET_MS_MAX; waitedMs += LOOK_EVERY_MS) {
+  for (let waitedMs = 0; waitedMs < quietMs; waitedMs += LOOK_EVERY_MS) {
     await world.advance(LOOK_EVERY_MS)
     try {
       lacking = (await exposeRot(world)) ?? (await findLack(world, ledger))
@@ -46,18 +48,19 @@ export async function checkTargetsWhenQuiet(world: SimulatedWorld, ledger: Ledge
       return
     }
   }
-  throw new InvariantViolation(`an hour of quiet does not bring back the targets: ${lacking}`)
+  throw new InvariantViolation(
+    `${quietMs / 60_000} minutes of quiet do not bring back the targets: ${lacking}`,
+  )
 }
 
-/** Everything acknowledged reads as it was published, on each of `nodes`. */
+/** Everything acknowledged reads as it was published, on the nodes that `chooseNodes` gives for each object. */
 export async function checkEverythingReads(
   world: SimulatedWorld,
   ledger: Ledger,
-  nodes: readonly SimulatedNode[],
-  objects: readonly Acknowledged[] = ledger.acknowledged,
+  chooseNodes: () => readonly SimulatedNode[],
 ): Promise<void> {
-  for (const object of objects) {
-    for (const node of nodes) {
+  for (const object of ledger.acknowledged) {
+    for (const node of chooseNodes()) {
       const read = ledger.read(node, object).then(
         () => undefined,
         (error: unknown) => (error instanceof InvariantViolation ? error.message : reasonOf(error)),

@@ -1,3 +1,4 @@
+import { StoreChunkCode } from '../../src/content/dds-messages.js'
 import { DDS_PROTOCOL, decodeRequest, encodeResponse } from '../../src/content/dds-protocol.ts'
 import type { Network, RequestHandler } from '../../src/network/network.ts'
 
@@ -47,7 +48,7 @@ function withoutCopies(handler: RequestHandler): RequestHandler {
     const { storeChunk } = decodeRequest(first.value)
     if (storeChunk !== undefined) {
       yield encodeResponse({
-        storeChunk: { code: 'STORE_OK', chunkCid: storeChunk.chunkCid, alreadyHeld: false },
+        storeChunk: { code: StoreChunkCode.STORE_OK, chunkCid: storeChunk.chunkCid, alreadyHeld: false },
       })
       return
     }

