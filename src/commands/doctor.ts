@@ -18,17 +18,28 @@ export const doctor = defineCommand({
   cost: 'heavy',
   input: z.strictObject({
     id: z.string().max(512).optional().describe('Id or link of what you cannot get'),
+    timeout: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .max(60_000)
+      .optional()
+      .describe('Milliseconds that each step may take; default 10000'),
     chunks: z.boolean().default(false).describe('Also list which peers have which chunk'),
   }),
   positional: ['id'],
   timeoutMs: 60_000,
-  async run(services, { id: text, chunks }, { signal }) {
+  async run(services, { id: text, chunks, timeout }, { signal }) {
     if (text === undefined) {
       const steps = await examineNode(services)
       return { healthy: steps.every(({ outcome }) => outcome !== 'failed'), steps }
     }
     const { id, key } = decodeShareLink(text)
-    const diagnosis = await services.content.diagnose(id, { signal, ...(key === undefined ? {} : { key }) })
+    const diagnosis = await services.content.diagnose(id, {
+      signal,
+      ...(key === undefined ? {} : { key }),
+      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+    })
     return {
       id,
       readable: diagnosis.readable,

@@ -77,7 +77,8 @@ export class Configuration {
     const file: Record<string, unknown> = { ...(await readConfigFile(home)) }
     if (raw === undefined) delete file[key]
     else file[key] = raw
-    const next = loadConfig({ ...this.#parts.sources, file })
+    // Who sets a thing now means it, whatever flag or variable the node was started with.
+    const next = loadConfig({ ...without(this.#parts.sources, key), file })
     if (raw !== undefined)
       file[key] = loadConfig({ userHome: this.#parts.sources.userHome, flags: { home }, file })[key]
     const apply = this.#appliers.get(key)
@@ -103,6 +104,15 @@ export class Configuration {
       atOnce: RUNTIME_KEYS.includes(key),
     }
   }
+}
+
+/** The sources as if nobody had given this key. */
+function without(sources: ConfigSources, key: ConfigKey): ConfigSources {
+  const flags = { ...sources.flags }
+  const variables = { ...sources.variables }
+  delete flags[key]
+  delete variables[variableOf(key)]
+  return { ...sources, flags, variables }
 }
 
 function checkedKey(name: string): ConfigKey {
