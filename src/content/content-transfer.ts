@@ -48,6 +48,8 @@ export interface TransferParts {
   metrics: Metrics
   report: (peer: PeerId, what: PeerReport) => void
   onBadChunk: (id: ContentId, peer: PeerId) => void
+  /** Whether a chunk is kept on our own disk; kept and not there means that it was damaged. */
+  isKept: (id: ContentId) => boolean
   /** A chunk on our own disk was found damaged. */
   onDamaged: (id: ContentId) => void
 }
@@ -164,8 +166,13 @@ export class ContentTransfer {
 
   /** The chunk from our own disk; undefined when it is not there or damaged. */
   async readLocal(id: ContentId): Promise<Uint8Array | undefined> {
-    const { chunks, onDamaged } = this.#parts
-    if (!(await chunks.has(id))) return undefined
+    const { chunks, isKept, onDamaged } = this.#parts
+    if (!(await chunks.has(id))) {
+      if (!isKept(id)) return undefined
+      this.#damagedHere = true
+      onDamaged(id)
+      return undefined
+    }
     try {
       return await chunks.get(id)
     } catch (error) {

@@ -107,7 +107,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     log,
     holdings,
     report,
-
+    isKept: (id: ContentId) => kept.isKept(id),
     onDamaged,
     onBadChunk: damaged.noteBadChunk,
   }
@@ -265,7 +265,11 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       return (await findHolders({ ...parts, log, holdings }, [id], signalled)).get(id) ?? []
     },
     diagnose: (id, diagnoseOptions) =>
-      diagnoseContent({ ...parts, log, holdings, manifests }, id, diagnoseOptions),
+      diagnoseContent(
+        { ...parts, log, holdings, manifests, isKept: (chunk) => kept.isKept(chunk) },
+        id,
+        diagnoseOptions,
+      ),
     holdings: () => holdings.own(),
     queues: () => ({
       repair: damaged.waiting,

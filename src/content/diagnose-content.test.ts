@@ -57,12 +57,53 @@ describe('a diagnosis names the step that fails', () => {
     assert.deepEqual(failing(diagnosis), ['manifest', 'permission'])
   })
 
-  test('chunks, when some are nowhere [S-55]', async () => {
-    const chunk = [...(await a.stored())].find((other) => other !== id) as ContentId
-    await a.chunks.delete(chunk)
+  test('chunks, when some are only with those who are away [S-55]', async () => {
+    const cache = await space.addNode({ stores: false })
+    const chunk = await aChunkOf(a)
+    for await (const _ of (await cache.content.retrieve(id)).bytes);
+    await cache.chunks.delete(chunk)
+    await reader.content.sync()
+    space.kill(a)
     const diagnosis = await diagnose(reader, id)
     assert.equal(diagnosis.readable, false)
     assert.deepEqual(failing(diagnosis), ['chunks'])
     assert.deepEqual(diagnosis.chunkMap.find((entry) => entry.id === chunk)?.peers, [])
   })
+
+  test('connect, when those who have it are away and others are here [S-55]', async () => {
+    await space.addNode({ stores: false })
+    await reader.content.sync()
+    space.kill(a)
+    assert.deepEqual(failing(await diagnose(reader, id)), ['manifest', 'connect'])
+  })
+
+  test('integrity, when the only holder lost a chunk or holds wrong bytes [S-55]', async () => {
+    const chunk = await aChunkOf(a)
+    const { get } = a.chunks
+    a.chunks.get = async (wanted, options) => {
+      const bytes = await get.call(a.chunks, wanted, options)
+      return wanted === chunk ? bytes.map((byte) => byte ^ 1) : bytes
+    }
+    const wrong = await diagnose(reader, id)
+    a.chunks.get = get
+    assert.deepEqual([wrong.readable, failing(wrong)], [false, ['integrity']])
+    assert.deepEqual(wrong.chunkMap.find((entry) => entry.id === chunk)?.peers, [])
+
+    await a.chunks.delete(chunk)
+    for (const node of [reader, a]) {
+      const lost = await diagnose(node, id)
+      assert.deepEqual([lost.readable, failing(lost)], [false, ['integrity']])
+    }
+  })
+
+  test('none, when a damaged chunk is whole somewhere else [S-55]', async () => {
+    const other = await space.addNode()
+    await other.content.keep(id)
+    await a.chunks.delete(await aChunkOf(a))
+    const diagnosis = await diagnose(reader, id)
+    assert.deepEqual([diagnosis.readable, failing(diagnosis)], [true, []])
+  })
+
+  const aChunkOf = async (node: TestNode) =>
+    [...(await node.stored())].find((other) => other !== id) as ContentId
 })

@@ -5,6 +5,7 @@ import type { Logger } from '../core/log.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
+import { checkCopies } from './check-copies.ts'
 import type { Community } from './community.ts'
 import type { Diagnosis, DiagnosisStep, RetrieveOptions } from './content.ts'
 import { askHave } from './dds-client.ts'
@@ -28,11 +29,38 @@ export interface DiagnoseParts {
   chunks: ChunkStore
   holdings: Holdings
   manifests: ManifestReader
+  /** Whether a chunk is kept on this machine; kept and not there is damaged. */
+  isKept: (id: ContentId) => boolean
   clock: Clock
   log: Logger
 }
 
-type Answer = { peer: PeerId; outcome: 'answers' | 'unreachable' | 'refuses'; held: Set<ContentId> }
+interface Limits {
+  signal: AbortSignal
+  timeoutMs: number
+}
+
+/** What one peer answered. */
+interface Answer {
+  peer: PeerId
+  /** Somebody said that this peer has it; the others are asked because they are connected. */
+  named: boolean
+  outcome: 'answers' | 'unreachable' | 'refuses'
+  /** Chunks it says it can serve. */
+  held: Set<ContentId>
+  /** Chunks of which its copy is damaged or gone. */
+  damaged: Set<ContentId>
+}
+
+/** Which copies there are of each chunk. */
+interface Copies {
+  /** Peers, us included, with a copy that is whole as far as is known. */
+  sound: (id: ContentId) => PeerId[]
+  /** Whether any copy can be reached, damaged ones included. */
+  some: (id: ContentId) => boolean
+}
+
+type Note = (step: DiagnosisStep['step'], outcome: DiagnosisStep['outcome'], finding: string) => void
 
 /**
  * Walks a read step by step and says which one fails: id, local, manifest, providers, connect, permission,
@@ -43,11 +71,12 @@ export async function diagnoseContent(
   id: ContentId,
   options: RetrieveOptions = {},
 ): Promise<Diagnosis> {
-  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
-  const signal = options.signal ?? new AbortController().signal
+  const limits: Limits = {
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
+    signal: options.signal ?? new AbortController().signal,
+  }
   const steps: DiagnosisStep[] = [{ step: 'id', outcome: 'ok', finding: `${id} is a content id.` }]
-  const note = (step: DiagnosisStep['step'], outcome: DiagnosisStep['outcome'], finding: string) =>
-    steps.push({ step, outcome, finding })
+  const note: Note = (step, outcome, finding) => steps.push({ step, outcome, finding })
 
   const hereBefore = await parts.chunks.has(id)
   note(
@@ -55,131 +84,205 @@ export async function diagnoseContent(
     hereBefore ? 'ok' : 'skipped',
     hereBefore ? 'Its manifest is on this machine.' : 'Its manifest is not on this machine; peers are asked.',
   )
-  const manifest = await loadManifest(parts, id, { signal, timeoutMs }, note)
+  const manifest = await loadManifest(parts, id, limits, note)
   const ids = [id, ...(manifest?.catalogue ?? [])].slice(0, CHUNKS_MAX)
-  const peers = await findPeers(parts, ids, { signal, timeoutMs })
-  const here = new Set<ContentId>()
-  for (const chunk of ids) if (await parts.chunks.has(chunk)) here.add(chunk)
-  const isWhole = manifest?.shape.dataIds.every((chunk) => here.has(chunk)) === true
-  const answers = await Promise.all(peers.map((peer) => askPeer(parts, peer, ids, { signal, timeoutMs })))
+  const peers = await findPeers(parts, ids, limits)
+  const here = await readHere(parts, ids)
+  const isWhole = manifest?.shape.dataIds.every((chunk) => here.whole.has(chunk)) === true
+  const answers = await Promise.all(peers.map((peer) => askPeer(parts, peer, ids, limits)))
   notePeers(answers, isWhole, note)
 
-  const holders = (chunk: ContentId): PeerId[] => [
-    ...(here.has(chunk) ? [parts.network.peerId] : []),
-    ...answers.filter(({ held }) => held.has(chunk)).map(({ peer }) => peer),
-  ]
-  const chunksFound = manifest !== undefined && noteChunks(manifest, holders, note)
-  const whole = await noteIntegrity(parts, [...here], note)
-  const chunkMap = ids
-    .slice(manifest === undefined ? 0 : 1)
-    .map((chunk) => ({ id: chunk, peers: holders(chunk) }))
-  const readable = chunksFound && (whole || answers.some(({ outcome }) => outcome === 'answers'))
-  return { readable, steps, chunkMap }
+  const answersWith = (chunk: ContentId) =>
+    answers.filter(({ held }) => held.has(chunk)).map(({ peer }) => peer)
+  const elsewhere = ids.filter((chunk) => !here.whole.has(chunk) && answersWith(chunk).length > 0)
+  const checked = await checkCopies(parts, elsewhere, answersWith, limits)
+  for (const { id: chunk, peer } of checked.damaged) {
+    const answer = answers.find((each) => each.peer === peer)
+    answer?.held.delete(chunk)
+    answer?.damaged.add(chunk)
+  }
+  const copies: Copies = {
+    sound: (chunk) => [...(here.whole.has(chunk) ? [parts.network.peerId] : []), ...answersWith(chunk)],
+    some: (chunk) =>
+      here.whole.has(chunk) ||
+      here.damaged.has(chunk) ||
+      answers.some(({ held, damaged }) => held.has(chunk) || damaged.has(chunk)),
+  }
+  if (manifest !== undefined) noteChunks(manifest, copies, note)
+  const read = here.whole.size + here.damaged.size + checked.read
+  const damagedHere = here.damaged.size > 0
+  noteIntegrity({ ids, manifest, copies, answers, read, damagedHere }, note)
+  const wanted = ids.slice(manifest === undefined ? 0 : 1)
+  return {
+    readable:
+      manifest !== undefined && lostOf(manifest, (chunk) => copies.sound(chunk).length > 0).length === 0,
+    steps,
+    chunkMap: wanted.map((chunk) => ({ id: chunk, peers: copies.sound(chunk) })),
+  }
 }
-
-type Note = (step: DiagnosisStep['step'], outcome: DiagnosisStep['outcome'], finding: string) => void
 
 async function loadManifest(
   parts: DiagnoseParts,
   id: ContentId,
-  options: { signal: AbortSignal; timeoutMs: number },
+  limits: Limits,
   note: Note,
 ): Promise<ObjectManifest | undefined> {
   try {
-    const { manifest } = await parts.manifests.load(id, options)
+    const { manifest } = await parts.manifests.load(id, limits)
     note('manifest', 'ok', `It has ${manifest.shape.dataIds.length} chunks and ${manifest.sizeBytes} bytes.`)
     return manifest
   } catch (error) {
-    if (options.signal.aborted) throw error
+    if (limits.signal.aborted) throw error
     note('manifest', 'failed', toKizunaError(error).message)
     return undefined
   }
 }
 
+/** Those who are said to have it first, then those who are connected. */
 async function findPeers(
   parts: DiagnoseParts,
   ids: readonly ContentId[],
-  options: { signal: AbortSignal; timeoutMs: number },
-): Promise<PeerId[]> {
-  const peers = new Set<PeerId>()
-  for await (const peer of findSources(parts, ids, options)) peers.add(peer)
-  for (const { peer } of parts.network.connectedPeers()) peers.add(peer)
-  return [...peers].slice(0, PEERS_MAX)
+  limits: Limits,
+): Promise<{ peer: PeerId; named: boolean }[]> {
+  const peers = new Map<PeerId, { peer: PeerId; named: boolean }>()
+  for await (const peer of findSources(parts, ids, limits)) peers.set(peer, { peer, named: true })
+  for (const { peer } of parts.network.connectedPeers()) {
+    if (!peers.has(peer)) peers.set(peer, { peer, named: false })
+  }
+  return [...peers.values()].slice(0, PEERS_MAX)
+}
+
+/** Reads what is on our own disk. */
+async function readHere(
+  parts: DiagnoseParts,
+  ids: readonly ContentId[],
+): Promise<{ whole: Set<ContentId>; damaged: Set<ContentId> }> {
+  const whole = new Set<ContentId>()
+  const damaged = new Set<ContentId>()
+  for (const id of ids) {
+    if (!(await parts.chunks.has(id))) {
+      if (parts.isKept(id)) damaged.add(id)
+      continue
+    }
+    await parts.chunks.get(id).then(
+      () => whole.add(id),
+      () => damaged.add(id),
+    )
+  }
+  return { whole, damaged }
 }
 
 async function askPeer(
   parts: DiagnoseParts,
-  peer: PeerId,
+  { peer, named }: { peer: PeerId; named: boolean },
   ids: readonly ContentId[],
-  options: { signal: AbortSignal; timeoutMs: number },
+  limits: Limits,
 ): Promise<Answer> {
-  const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs)
+  const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, limits.timeoutMs)
   try {
     const batch = ids.slice(0, HAVE_IDS_MAX)
-    const { held } = await askHave(parts.network, peer, { ids: batch }, { signal: options.signal, timeoutMs })
-    return { peer, outcome: 'answers', held: new Set(batch.filter((_, place) => held[place])) }
+    const { held, kept } = await askHave(parts.network, peer, { ids: batch }, { ...limits, timeoutMs })
+    return {
+      peer,
+      named,
+      outcome: 'answers',
+      held: new Set(batch.filter((_, place) => held[place])),
+      damaged: new Set(batch.filter((_, place) => kept[place] && !held[place])),
+    }
   } catch (error) {
-    if (options.signal.aborted) throw error
+    if (limits.signal.aborted) throw error
     const refuses = isKizunaError(error) && error.kind === 'denied'
-    return { peer, outcome: refuses ? 'refuses' : 'unreachable', held: new Set() }
+    const outcome = refuses ? 'refuses' : 'unreachable'
+    return { peer, named, outcome, held: new Set(), damaged: new Set() }
   }
 }
 
 function notePeers(answers: readonly Answer[], isWhole: boolean, note: Note): void {
-  const providers = answers.length
-  const answering = answers.filter(({ outcome }) => outcome === 'answers')
-  const refusing = answers.filter(({ outcome }) => outcome === 'refuses')
-  const holding = answering.filter(({ held }) => held.size > 0)
   const bad = isWhole ? 'skipped' : 'failed'
+  const count = (of: readonly Answer[], outcome: Answer['outcome']) =>
+    of.filter((answer) => answer.outcome === outcome).length
+  const holding = answers.filter(({ held, damaged }) => held.size + damaged.size > 0)
+  // Those who refuse do so only when they have it.
+  const candidates = answers.filter(
+    (answer) => answer.named || answer.outcome === 'refuses' || holding.includes(answer),
+  )
   note(
     'providers',
-    holding.length + refusing.length > 0 || answers.length > answering.length ? 'ok' : bad,
-    `${providers} peers may have it; ${holding.length} say they do.`,
+    candidates.length > 0 ? 'ok' : bad,
+    `${candidates.length} peers may have it; ${holding.length} say they do.`,
   )
-  const away = answers.length - answering.length - refusing.length
+  const asked = candidates.length > 0 ? candidates : answers
+  const away = count(asked, 'unreachable')
   note(
     'connect',
-    answering.length + refusing.length > 0 ? 'ok' : bad,
-    `${answering.length + refusing.length} of ${providers} peers can be reached, ${away} cannot.`,
+    away < asked.length ? 'ok' : bad,
+    `${asked.length - away} of ${asked.length} peers can be reached, ${away} cannot.`,
   )
+  const refusing = count(answers, 'refuses')
   note(
     'permission',
-    refusing.length > 0 && holding.length === 0 ? bad : 'ok',
-    refusing.length > 0 ? `${refusing.length} peers refuse to serve us.` : 'Nobody refuses us.',
+    refusing > 0 && holding.length === 0 ? bad : 'ok',
+    refusing > 0 ? `${refusing} peers refuse to serve us.` : 'Nobody refuses us.',
   )
 }
 
-/** Whether every chunk, or k of every stripe, is somewhere we can reach. */
-function noteChunks(manifest: ObjectManifest, holders: (id: ContentId) => PeerId[], note: Note): boolean {
-  const missing = manifest.shape.dataIds.slice(0, CHUNKS_MAX).filter((id) => holders(id).length === 0)
-  const lost = missing.filter((id) => {
+/** Chunks that cannot be had: not there themselves, and with less than k of their stripe there. */
+function lostOf(manifest: ObjectManifest, isThere: (id: ContentId) => boolean): ContentId[] {
+  return manifest.shape.dataIds.slice(0, CHUNKS_MAX).filter((id) => {
+    if (isThere(id)) return false
     const stripe = manifest.stripeOf(id)
-    return stripe === undefined || stripe.ids.filter((shard) => holders(shard).length > 0).length < stripe.k
+    return stripe === undefined || stripe.ids.filter(isThere).length < stripe.k
   })
+}
+
+/** Whether every chunk, or k of every stripe, is somewhere we can reach, whole or not. */
+function noteChunks(manifest: ObjectManifest, copies: Copies, note: Note): void {
+  const { dataIds } = manifest.shape
+  const lost = lostOf(manifest, copies.some)
+  const missing = dataIds.slice(0, CHUNKS_MAX).filter((id) => !copies.some(id))
   const rebuilt = missing.length - lost.length
   note(
     'chunks',
     lost.length === 0 ? 'ok' : 'failed',
     lost.length > 0
-      ? `${lost.length} of ${manifest.shape.dataIds.length} chunks are with nobody we can reach.`
+      ? `${lost.length} of ${dataIds.length} chunks are with nobody we can reach.`
       : `Every chunk can be had${rebuilt > 0 ? `, ${rebuilt} of them rebuilt from parity` : ''}.`,
   )
-  return lost.length === 0
 }
 
-async function noteIntegrity(parts: DiagnoseParts, here: readonly ContentId[], note: Note): Promise<boolean> {
-  let damaged = 0
-  for (const id of here) {
-    await parts.chunks.get(id).catch(() => {
-      damaged++
-    })
+/** Whether what is there is what it should be: all of ours, and a sample of what others hold. */
+function noteIntegrity(
+  facts: {
+    ids: readonly ContentId[]
+    manifest: ObjectManifest | undefined
+    copies: Copies
+    answers: readonly Answer[]
+    read: number
+    damagedHere: boolean
+  },
+  note: Note,
+): void {
+  const { ids, manifest, copies, answers, read, damagedHere } = facts
+  const damagedAt = answers.filter(({ damaged }) => damaged.size > 0).length + (damagedHere ? 1 : 0)
+  const isSound = (id: ContentId) => copies.sound(id).length > 0
+  // Without a manifest, `ids` is the id itself.
+  const spoilt = (
+    manifest === undefined ? ids.filter((id) => !isSound(id)) : lostOf(manifest, isSound)
+  ).filter((id) => copies.some(id))
+  if (damagedAt === 0) {
+    const finding =
+      read === 0
+        ? 'No copy of it could be read.'
+        : `All ${read} chunks that were read to check them are whole.`
+    return void note('integrity', read === 0 ? 'skipped' : 'ok', finding)
   }
   note(
     'integrity',
-    damaged > 0 ? 'failed' : here.length === 0 ? 'skipped' : 'ok',
-    here.length === 0
-      ? 'Nothing of it is on this machine.'
-      : `${here.length - damaged} of ${here.length} chunks on this machine are whole.`,
+    spoilt.length > 0 || damagedHere ? 'failed' : 'ok',
+    `${damagedAt} ${damagedAt === 1 ? 'machine has' : 'machines have'} damaged or lost copies${damagedHere ? ', this one too' : ''}; ${
+      spoilt.length > 0
+        ? `of ${spoilt.length} chunks no whole one is left within reach.`
+        : 'every chunk is whole somewhere.'
+    }`,
   )
-  return damaged === 0 && here.length > 0
 }
