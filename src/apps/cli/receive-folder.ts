@@ -67,8 +67,8 @@ export async function receiveFolder(
 function insideOf(folder: string, path: string): string {
   const target = resolve(join(folder, path))
   const way = relative(folder, target)
-  if (way !== '' && !isAbsolute(way) && !way.split(/[/\\]/).includes('..') && !path.includes('\0'))
-    return target
+  const isInside = way !== '' && !isAbsolute(way) && !way.split(/[/\\]/).includes('..')
+  if (isInside && !isAbsolute(path) && !path.includes('\0')) return target
   throw new InvalidInputError({
     what: 'The folder',
     reason: 'a path in it leads outside',
