@@ -38,11 +38,12 @@ export const getAction: CliAction = {
       signal: parts.signal,
       onProgress: (progress) => parts.bar?.update(progress),
     })) as GetFacts
-    if (output === '-') return await writeToOutput(parts, facts)
+    const timeout = input.timeout === undefined ? {} : { timeoutMs: Number(input.timeout) }
+    if (output === '-') return await writeToOutput(parts, facts, timeout)
     const target = resolve(
       output === undefined ? join(parts.downloadFolder, fileNameOf(facts.name)) : String(output),
     )
-    const resumedBytes = await receive(parts, facts, { target, force: force === true })
+    const resumedBytes = await receive(parts, facts, { target, force: force === true, ...timeout })
     parts.bar?.clear()
     const durationMs = Math.round(parts.clock.monotonic() - begin)
     const { id, kind, name, sizeBytes } = facts
@@ -57,13 +58,13 @@ export const getAction: CliAction = {
 async function receive(
   parts: ActionParts,
   facts: GetFacts,
-  { target, force }: { target: string; force: boolean },
+  { target, ...how }: { target: string; force: boolean; timeoutMs?: number },
 ): Promise<number> {
   const onBytes = (done: number) =>
     parts.bar?.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })
   const options = { signal: parts.signal, onBytes }
   if (facts.files === null) {
-    const wanted = { ...linkParts(facts.link), sizeBytes: facts.sizeBytes, output: target, force }
+    const wanted = { ...linkParts(facts.link), sizeBytes: facts.sizeBytes, output: target, ...how }
     return (await receiveFile(parts, wanted, options)).resumedAt
   }
   const files: FolderFile[] = facts.files.map(({ link, path, sizeBytes }) => ({
@@ -71,10 +72,14 @@ async function receive(
     path,
     sizeBytes,
   }))
-  return (await receiveFolder(parts, { id: facts.id, files, output: target, force }, options)).resumedBytes
+  return (await receiveFolder(parts, { id: facts.id, files, output: target, ...how }, options)).resumedBytes
 }
 
-async function writeToOutput(parts: ActionParts, facts: GetFacts): Promise<ActionResult> {
+async function writeToOutput(
+  parts: ActionParts,
+  facts: GetFacts,
+  timeout: { timeoutMs?: number },
+): Promise<ActionResult> {
   if (facts.files !== null) {
     throw new UsageError({
       message: 'A folder cannot go to standard output.',
@@ -82,7 +87,8 @@ async function writeToOutput(parts: ActionParts, facts: GetFacts): Promise<Actio
     })
   }
   let done = 0
-  for await (const bytes of parts.node.read({ ...linkParts(facts.link), offset: 0, signal: parts.signal })) {
+  const call = { ...linkParts(facts.link), ...timeout, offset: 0, signal: parts.signal }
+  for await (const bytes of parts.node.read(call)) {
     await parts.terminal.writeBytes(bytes)
     done += bytes.byteLength
     parts.bar?.update({ phase: 'getting', done, total: facts.sizeBytes, unit: 'bytes' })

@@ -15,6 +15,8 @@ export interface ContentCall {
   key?: string
   /** First byte wanted. */
   offset: number
+  /** No progress for this long ends it with the reason; default: the node's setting. */
+  timeoutMs?: number
   signal: AbortSignal
 }
 

@@ -29,10 +29,10 @@ export function connectToOwnNode(node: Node): NodeConnection {
         ...(body === undefined ? {} : { body }),
       })
     },
-    async *read({ id, key, offset, signal }) {
+    async *read({ id, key, offset, timeoutMs, signal }) {
       const found = await node.services.content.retrieve(id as ContentId, {
         signal,
-        timeoutMs: node.services.config.downloadTimeoutMs,
+        timeoutMs: timeoutMs ?? node.services.config.downloadTimeoutMs,
         ...(key === undefined ? {} : { key: Buffer.from(key, 'base64url') }),
         ...(offset === 0 ? {} : { range: { offset, length: Number.MAX_SAFE_INTEGER - offset } }),
       })

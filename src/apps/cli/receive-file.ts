@@ -32,6 +32,8 @@ export interface FileWanted {
   output: string
   /** Replace what is there. */
   force: boolean
+  /** No progress for this long ends it with the reason; default: the node's setting. */
+  timeoutMs?: number
 }
 
 /** The temporary name of an output: hidden, beside it, and of this content only. */
@@ -90,6 +92,7 @@ async function fillPart(
           offset: position,
           signal,
           ...(wanted.key === undefined ? {} : { key: wanted.key }),
+          ...(wanted.timeoutMs === undefined ? {} : { timeoutMs: wanted.timeoutMs }),
         }
         for await (const bytes of node.read(call)) {
           if (position + bytes.byteLength > wanted.sizeBytes) throw new LongerThanSaidError({ id: wanted.id })

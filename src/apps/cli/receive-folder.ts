@@ -21,6 +21,8 @@ export interface FolderWanted {
   files: readonly FolderFile[]
   output: string
   force: boolean
+  /** No progress for this long ends it with the reason; default: the node's setting. */
+  timeoutMs?: number
 }
 
 /**
@@ -34,6 +36,7 @@ export async function receiveFolder(
   options: { signal: AbortSignal; onBytes: (done: number) => void },
 ): Promise<{ resumedBytes: number }> {
   const { output, force } = wanted
+  const timeout = wanted.timeoutMs === undefined ? {} : { timeoutMs: wanted.timeoutMs }
   if (!force && (await sizeOf(output)) !== undefined) throw new OutputExistsError({ path: output })
   const part = partNameOf(output, wanted.id)
   for (const file of wanted.files) insideOf(part, file.path)
@@ -49,7 +52,7 @@ export async function receiveFolder(
         const onBytes = (bytes: number) => options.onBytes(done + bytes)
         const received = await receiveFile(
           parts,
-          { ...file, output: target, force: true },
+          { ...file, ...timeout, output: target, force: true },
           { signal: options.signal, onBytes },
         )
         resumedBytes += received.resumedAt

@@ -37,8 +37,9 @@ export function connectToRunningNode(access: ApiAccess): NodeConnection {
       }
       throw new NodeLostError({ url: access.url })
     },
-    async *read({ id, key, offset, signal }: ContentCall) {
-      const response = await ask(`/v1/content/${encodeURIComponent(id)}`, {
+    async *read({ id, key, offset, timeoutMs, signal }: ContentCall) {
+      const query = timeoutMs === undefined ? '' : `?timeout=${timeoutMs}`
+      const response = await ask(`/v1/content/${encodeURIComponent(id)}${query}`, {
         signal,
         headers: {
           ...(offset === 0 ? {} : { range: `bytes=${offset}-` }),

@@ -18,11 +18,15 @@ type Found = Awaited<ReturnType<Services['content']['retrieve']>>
 const DOWNLOADS_MAX = 32
 const KEY_BYTES = 32
 const PATH_LENGTH_MAX = 4096
+/** As for the command `get`. */
+const TIMEOUT_MS_MIN = 100
+const TIMEOUT_MS_MAX = 3_600_000
 
 interface ContentQuery {
   path?: string
   name?: string
   download?: string
+  timeoutMs?: number
 }
 
 /** `GET` and `HEAD /v1/content/:id`: the bytes of a content, with ranges. */
@@ -50,13 +54,14 @@ async function answerContent(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { content } = parts.services
+  const { content, config } = parts.services
   const query = readQuery(request.query)
   const signal = requestSignal(reply, parts.stopping)
   const rootId = parseContentId((request.params as { id: string }).id)
   const rootKey = contentKeyOf(parts.services, rootId, readKey(request.headers['x-kizuna-key']))
-  const { id, key } = await fileAt(parts, { id: rootId, key: rootKey }, query.path, signal)
-  const options = { signal, ...(key === undefined ? {} : { key }) }
+  const limits = { signal, timeoutMs: query.timeoutMs ?? config.downloadTimeoutMs }
+  const { id, key } = await fileAt(parts, { id: rootId, key: rootKey }, query.path, limits)
+  const options = { ...limits, ...(key === undefined ? {} : { key }) }
   const tag = `"${id}"`
   // The id names these very bytes, so whoever has them needs no second look at them.
   if (matchesEntityTag(request.headers['if-none-match'], tag))
@@ -117,7 +122,7 @@ async function answerFolder(
   parts: HttpParts,
   reply: FastifyReply,
   id: ContentId,
-  options: { signal: AbortSignal; key?: Uint8Array },
+  options: { signal: AbortSignal; timeoutMs: number; key?: Uint8Array },
 ): Promise<FastifyReply> {
   const entries = await parts.services.content.listFolder(id, options)
   return reply
@@ -134,10 +139,10 @@ async function fileAt(
   parts: HttpParts,
   root: { id: ContentId; key: Uint8Array | undefined },
   path: string | undefined,
-  signal: AbortSignal,
+  limits: { signal: AbortSignal; timeoutMs: number },
 ): Promise<{ id: ContentId; key: Uint8Array | undefined }> {
   if (path === undefined) return root
-  const options = { signal, ...(root.key === undefined ? {} : { key: root.key }) }
+  const options = { ...limits, ...(root.key === undefined ? {} : { key: root.key }) }
   // Compared letter by letter with the listing: nothing is ever resolved on a file system.
   const entry = (await parts.services.content.listFolder(root.id, options)).find((one) => one.path === path)
   if (entry === undefined) throw new PathNotFoundError()
@@ -160,11 +165,23 @@ function readQuery(raw: unknown): ContentQuery {
     return value
   }
   const [path, name, download] = [text('path'), text('name'), text('download')]
+  const timeoutMs = readTimeout(text('timeout'))
   return {
     ...(path === undefined ? {} : { path }),
     ...(name === undefined ? {} : { name }),
     ...(download === undefined ? {} : { download }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   }
+}
+
+function readTimeout(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const timeoutMs = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (timeoutMs >= TIMEOUT_MS_MIN && timeoutMs <= TIMEOUT_MS_MAX) return timeoutMs
+  throw new InvalidInputError({
+    what: 'The query’s “timeout”',
+    reason: `it must be ${TIMEOUT_MS_MIN} to ${TIMEOUT_MS_MAX} milliseconds`,
+  })
 }
 
 function readKey(header: string | string[] | undefined): Uint8Array | undefined {

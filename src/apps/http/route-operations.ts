@@ -39,6 +39,7 @@ export const contentOperation: OpenApiOperation = {
     query('path', 'A file inside the folder, exactly as its listing has it.'),
     query('name', 'File name for the answer’s headers.'),
     query('download', 'When there, a browser saves instead of showing.'),
+    query('timeout', 'Milliseconds without any progress after which it ends with the reason.'),
     header('Range', 'One range of bytes; several at once are answered whole.'),
     header('If-Range', 'The ETag for which the range is meant.'),
     header('If-None-Match', 'ETags the asker has.'),
