@@ -24,7 +24,7 @@ import { type Source, SourcePool } from './source-pool.ts'
 /** Between two searches for peers while a chunk is stuck. */
 const SEARCH_AGAIN_MS = 2_000
 /** Verified bytes on their way to the disk; beyond this, asking waits. */
-const UNSTORED_BYTES_MAX = 16 * 2 ** 20
+const UNSTORED_BYTES_MAX = 8 * 2 ** 20
 /** Peers named to us as holders that one transfer takes in. */
 const HINTS_MAX = 64
 

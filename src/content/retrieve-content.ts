@@ -13,7 +13,7 @@ import { ContentCorruptError, ContentKeyError } from './errors.ts'
 import type { ObjectManifest } from './object-manifest.ts'
 
 /** Bytes asked for or waiting to be read, ahead of the reader. */
-const WINDOW_BYTES = 32 * 2 ** 20
+const WINDOW_BYTES = 16 * 2 ** 20
 /** Chunks asked for ahead of the reader: at least two per peer, at most what one may have in flight in all. */
 const WINDOW_CHUNKS_MIN = 8
 const WINDOW_CHUNKS_MAX = 128
