@@ -119,6 +119,19 @@ test('a wrong id, an unknown one, a missing key and a wrong one are four differe
   assert.equal(await code(`/v1/content/${id}`, { 'x-kizuna-key': key.toString('base64url') }), '200 OK')
 })
 
+test('a read ends after the time the settings allow without progress, or what the asker allows', async (context) => {
+  const { services, content } = createTestServices()
+  const server = await startTestServer(context, services)
+  const id = content.add(BYTES)
+  await call(server, 'GET', `/v1/content/${id}`)
+  assert.equal(content.timeoutMs, 30_000)
+  await call(server, 'GET', `/v1/content/${id}?timeout=1500`)
+  assert.equal(content.timeoutMs, 1_500)
+  for (const wrong of ['0', '-1', '1e3', '99999999', 'soon']) {
+    assert.equal((await call(server, 'GET', `/v1/content/${id}?timeout=${wrong}`)).status, 400, wrong)
+  }
+})
+
 test('damage found at once is a status, damage found later breaks the connection: never a short file', async (context) => {
   const { services, content } = createTestServices()
   const server = await startTestServer(context, services)

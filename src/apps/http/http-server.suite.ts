@@ -39,6 +39,8 @@ export class StoredContent {
   stopped = 0
   /** Bytes read so far. */
   readBytes = 0
+  /** What the last call allowed. */
+  timeoutMs: number | undefined
 
   add(bytes: Uint8Array, options: { key?: Uint8Array; damagedAt?: number } = {}): ContentId {
     const id = contentIdOf(bytes)
@@ -53,6 +55,7 @@ export class StoredContent {
   }
 
   async retrieve(id: ContentId, options: RetrieveOptions = {}) {
+    this.timeoutMs = options.timeoutMs
     if (this.folders.has(id))
       return { id, kind: 'folder' as const, sizeBytes: 0, bytes: this.#pieces(id, 0, 0) }
     const file = this.files.get(id)
@@ -184,6 +187,7 @@ export function createTestServices(
   for (const kind of [fileKind, removalKind]) records.defineKind(kind)
   const log = options.log ?? recordingLogger([])
   const services = {
+    config: { downloadTimeoutMs: 30_000 },
     clock,
     random,
     disk,
