@@ -31,7 +31,13 @@ export async function startAction(
   const flags = { ...settings, ...(parsed.home === undefined ? {} : { home: parsed.home }) }
   const sources = await configSources(environment, flags)
   const end = endOfRun({ stopWithParent: stopWithParent === true })
-  const served = await serveNode(loadConfig(sources), { sources })
+  let served: ServedNode
+  try {
+    served = await serveNode(loadConfig(sources), { sources })
+  } catch (error) {
+    end.release()
+    throw error
+  }
   const { services, url, token } = served
   end.onDefect((error) => services.log.error('defect', { error }))
   if (parsed.json) {
@@ -47,6 +53,7 @@ export async function startAction(
     terminal.print(JSON.stringify(line))
   } else terminal.print(bannerOf(services, served))
   const reason = await end.reached
+  end.release()
   if (!parsed.json) terminal.note('Stopping …')
   try {
     await served.stop()
@@ -82,6 +89,10 @@ function endOfRun(options: { stopWithParent: boolean }) {
   })
   return {
     reached,
+    /** Standard input no longer keeps the process alive. */
+    release() {
+      if (options.stopWithParent) process.stdin.destroy()
+    },
     onDefect(listener: (error: unknown) => void) {
       report = listener
     },
