@@ -160,6 +160,8 @@ test('roles that only take neither store for others nor relay', () => {
     assert.equal(config.relayServer, 'off')
   }
   assert.equal(networkOptions(load({ flags: { role: 'light' } })).dhtMode, 'client')
+  assert.equal(networkOptions(load({ flags: { role: 'seed' } })).relayServer, true)
+  assert.equal(networkOptions(load()).relayServer, 'auto')
 })
 
 test('whatever is in the file, loading ends with a configuration or with faults', () => {

@@ -116,6 +116,7 @@ function completed(config: NodeConfig, origin: ReadonlyMap<string, string>): Nod
     full.storageForOthersBytesMax = 0
     full.relayServer = 'off'
   }
+  if (config.role === 'seed' && !origin.has('relayServer')) full.relayServer = 'on'
   if (config.storageBytesMax > 0) {
     for (const key of ['storageForOthersBytesMax', 'cacheBytesMax'] as const) {
       if (!origin.has(key)) full[key] = Math.min(full[key], config.storageBytesMax)
