@@ -10,6 +10,7 @@ import { FRAME_BYTES_MAX } from '../core/limits.ts'
 export const FRAME_MARKS = { more: 0, last: 1, error: 2, end: 3 } as const
 export type FrameMark = keyof typeof FRAME_MARKS
 
+/** A frame with its place in the message. */
 export interface MarkedFrame {
   mark: FrameMark
   bytes: Uint8Array

@@ -133,14 +133,15 @@ test('a peer that lets a deadline pass loses some reputation, once', async () =>
   assert.equal(a.reputation.score(b.network.peerId), -5)
 })
 
-test('a deadline used up by our own limits or a sleeping reader is not held against the peer, and is kept', async () => {
+test('a deadline used up by our own limits is kept and not held against the peer; a sleeping reader uses none', async () => {
   const { clock, a, b } = await makeWorld({ bandwidth: { downloadBytesPerSecond: 1 } })
   b.network.handle('/kizuna/big/1.0.0', async function* () {
     for (let index = 0; index < 100; index++) yield new Uint8Array(KIB)
   })
   await clock.advance(1_000)
   const asked = ask(a.network, b.network.peerId, '/kizuna/big/1.0.0')
-  await clock.advance(10_000)
+  // One frame may pass on credit, and the time counts anew with it.
+  await clock.advance(25_000)
   assert.equal((await asked)?.code, 'DEADLINE_EXCEEDED')
   assert.equal(a.reputation.score(b.network.peerId), 0)
 
@@ -148,9 +149,9 @@ test('a deadline used up by our own limits or a sleeping reader is not held agai
   const frames = a.network.request(b.network.peerId, '/kizuna/big/1.0.0', [])[Symbol.asyncIterator]()
   await frames.next()
   await clock.advance(10_001)
-  await assert.rejects(async () => {
-    for (;;) if ((await frames.next()).done === true) return
-  })
+  let read = 1
+  while ((await frames.next()).done !== true) read++
+  assert.equal(read, 100)
   assert.equal(a.reputation.score(b.network.peerId), 0)
 })
 
@@ -171,7 +172,8 @@ test('requests keep to the bandwidth limits in both directions [B-61]', async ()
   const endless = (function* () {
     for (;;) yield new Uint8Array(16 * KIB)
   })()
-  const options = { timeoutMs: 60_000 }
+  const control = new AbortController()
+  const options = { timeoutMs: 60_000, signal: control.signal }
   const up = ask(a.network, b.network.peerId, '/kizuna/endless/1.0.0', { ...options, request: endless })
   let downloaded = 0
   const down = (async () => {
@@ -185,8 +187,9 @@ test('requests keep to the bandwidth limits in both directions [B-61]', async ()
   const [sent, got] = [uploaded - before.uploaded, downloaded - before.downloaded]
   assert.ok(Math.abs(sent - 2_560 * KIB) <= 256 * KIB, `${sent} bytes sent`)
   assert.ok(Math.abs(got - 1_280 * KIB) <= 128 * KIB, `${got} bytes received`)
+  control.abort()
   await clock.advance(60_000)
-  assert.deepEqual([(await up)?.code, (await down)?.code], ['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED'])
+  assert.deepEqual([(await up)?.code, (await down)?.code], ['ABORTED', 'ABORTED'])
 })
 
 test('counts the bytes that pass', async () => {
@@ -247,7 +250,7 @@ async function ask(
   network: Network,
   peer: PeerId,
   protocol = PROTOCOL,
-  options: { request?: Iterable<Uint8Array>; timeoutMs?: number } = {},
+  options: { request?: Iterable<Uint8Array>; timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<KizunaError | undefined> {
   const { request = [Uint8Array.of(1)], ...rest } = options
   try {

@@ -4,9 +4,9 @@ import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Bandwidth } from './bandwidth.ts'
-import { CallDeadline } from './call-deadline.ts'
 import { PeerSuspendedError, RateLimitedError } from './errors.ts'
 import type { Network, RequestHandler } from './network.ts'
+import { NetworkCall } from './network-call.ts'
 import type { RateLimits } from './rate-limits.ts'
 import type { Reputation } from './reputation.ts'
 
@@ -95,7 +95,7 @@ export function createGuardedNetwork(inner: Network, guards: NetworkGuards): Net
       if (reputation.isSuspended(peer)) {
         throw new PeerSuspendedError({ peer, by: self, retryAfterMs: reputation.suspendedForMs(peer) })
       }
-      const call = new CallDeadline(clock, `The request ${protocol} to ${peer}`, options)
+      const call = new NetworkCall(clock, `The request ${protocol} to ${peer}`, options)
       const time = new CallTime(clock)
       const send: Pace = (sizeBytes) => {
         metrics.count('kizuna_network_bytes_total', { direction: 'out' }, sizeBytes)
@@ -109,7 +109,9 @@ export function createGuardedNetwork(inner: Network, guards: NetworkGuards): Net
         const answer = inner.request(peer, protocol, paced(request, send), options)
         for await (const frame of paced(answer, receive)) {
           time.peerWaits()
+          call.rest()
           yield frame
+          call.progress()
           time.peerIsAwaited()
         }
       } catch (error) {

@@ -33,6 +33,7 @@ import { ADDRESSES_PER_PEER_MAX, PeerMemory } from './peer-memory.ts'
 import { RequestClient, STREAMS_PER_PROTOCOL_MAX } from './request-client.ts'
 import { RequestServer } from './request-server.ts'
 
+/** What the libp2p network works with. */
 export interface Libp2pNetworkParts {
   key: SigningKey
   clock: Clock

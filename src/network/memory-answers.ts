@@ -1,14 +1,17 @@
 import type { Clock } from '../core/clock.ts'
-import { DeadlineError, LimitExceededError } from '../core/errors.ts'
+import { LimitExceededError } from '../core/errors.ts'
 import { KizunaError, toKizunaError } from '../core/kizuna-error.ts'
 import { FRAME_BYTES_MAX } from '../core/limits.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import { ProtocolTakenError, RateLimitedError, RequestRefusedError } from './errors.ts'
 import type { FramePipe, MemoryStream } from './memory-stream.ts'
 import type { PeerPath, RequestHandler } from './network.ts'
+import { NetworkCall } from './network-call.ts'
 
 /** Requests that one node answers at once; more are told to come back. */
 const ANSWERS_MAX = 1_024
+/** An asker that takes nothing of the answer for this long is dropped. */
+const STALL_MS = 60_000
 
 /** One node's handlers, and the answering end of its requests. */
 export class MemoryAnswers {
@@ -44,21 +47,22 @@ export class MemoryAnswers {
     }
     this.#answering++
     // Of its own: the asker's word that it gave up may be lost.
-    const timer = this.#clock.after(timeoutMs, () => {
-      stream.stopAnswering(new DeadlineError({ what: `Answering ${stream.protocol}`, timeoutMs }))
-    })
+    const call = new NetworkCall(this.#clock, `Answering ${stream.protocol}`, { timeoutMs })
+    call.signal.addEventListener('abort', () => stream.stopAnswering(call.signal.reason as Error))
     try {
       const context = { from: stream.asker, path, signal: stream.answerSignal }
       for await (const frame of handler(framesOf(stream.up), context)) {
         checkFrame(frame)
+        call.progress(STALL_MS)
         if (!(await stream.down.write(frame))) return
+        call.progress()
       }
       stream.down.end()
     } catch (error) {
       stream.down.end(asSent(error))
     } finally {
       this.#answering--
-      timer.stop()
+      call.end()
       stream.answered = true
       stream.up.cancel()
     }

@@ -3,7 +3,6 @@ import type { ContentId } from '../core/content-id.ts'
 import { AbortedError, InvalidInputError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { type PeerId, parsePeerId, type SigningKey } from '../core/signing-key.ts'
-import { CallDeadline } from './call-deadline.ts'
 import { ConnectionLostError, PeerUnreachableError } from './errors.ts'
 import { MemoryAnswers, writeRequest } from './memory-answers.ts'
 import { MemoryGossip } from './memory-gossip.ts'
@@ -19,6 +18,7 @@ import type {
   PeerListener,
   RequestHandler,
 } from './network.ts'
+import { NetworkCall } from './network-call.ts'
 
 /** A dial into a partition ends after this, as a TCP connect does that nobody answers. */
 const DIAL_TIMEOUT_MS = 5_000
@@ -153,7 +153,7 @@ export class MemoryNetworkNode implements Network {
 
   async connect(target: Address | PeerId, options: CallOptions = {}): Promise<PeerId> {
     const { peer, address } = readTarget(target)
-    const call = new CallDeadline(this.#hub.clock, `Connecting to ${peer}`, options)
+    const call = new NetworkCall(this.#hub.clock, `Connecting to ${peer}`, options)
     try {
       if (address !== undefined) await this.remember({ peer, addresses: [address] })
       await call.race(this.#connectionTo(peer))
@@ -194,7 +194,7 @@ export class MemoryNetworkNode implements Network {
     request: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array> {
-    const call = new CallDeadline(this.#hub.clock, `The request ${protocol} to ${peer}`, options)
+    const call = new NetworkCall(this.#hub.clock, `The request ${protocol} to ${peer}`, options)
     let leave = () => {}
     try {
       const connection = await call.race(this.#connectionTo(peer))
@@ -204,7 +204,10 @@ export class MemoryNetworkNode implements Network {
       call.signal.addEventListener('abort', () => stream.down.fail(call.signal.reason as Error))
       void writeRequest(request, stream)
       for (let frame = await stream.down.read(); frame !== undefined; frame = await stream.down.read()) {
+        // The deadline counts the peer's time, not the reader's.
+        call.rest()
         yield frame
+        call.progress()
       }
     } finally {
       call.end()
@@ -224,7 +227,7 @@ export class MemoryNetworkNode implements Network {
     id: ContentId,
     options: CallOptions & { limit: number },
   ): AsyncGenerator<PeerAddresses> {
-    const call = new CallDeadline(this.#hub.clock, `Looking for providers of ${id}`, options)
+    const call = new NetworkCall(this.#hub.clock, `Looking for providers of ${id}`, options)
     try {
       const peers = this.#usesDht() ? this.#hub.providers(id) : []
       for (const peer of peers.filter((other) => other !== this.peerId).slice(0, options.limit)) {

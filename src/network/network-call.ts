@@ -31,12 +31,12 @@ export class NetworkCall {
     return this.#control.signal
   }
 
-  /** The deadline counts from now. */
-  progress(): void {
+  /** The deadline counts from now; `timeoutMs` is for what comes next only. */
+  progress(timeoutMs = this.timeoutMs): void {
     this.#timer?.stop()
     if (this.signal.aborted) return
-    this.#timer = this.#clock.after(this.timeoutMs, () => {
-      this.fail(new DeadlineError({ what: this.#what, timeoutMs: this.timeoutMs }))
+    this.#timer = this.#clock.after(timeoutMs, () => {
+      this.fail(new DeadlineError({ what: this.#what, timeoutMs }))
     })
   }
 

@@ -29,7 +29,11 @@ export interface PeerAddresses {
 /** How long a call may take, and how to end it early. */
 export interface CallOptions {
   signal?: AbortSignal
-  /** The call ends by then with a `DeadlineError`. @default 10_000 */
+  /**
+   * The call ends with a `DeadlineError` when this much time passed. For a request the time counts anew with every
+   * frame that moves, and rests while the reader is busy with one: a long answer may take as long as it moves.
+   * @default 10_000
+   */
   timeoutMs?: number
 }
 
