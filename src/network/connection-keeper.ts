@@ -109,7 +109,7 @@ export class ConnectionKeeper {
     if (this.#stopping.signal.aborted) return
     const { clock, connectedCount } = this.#parts
     const now = clock.monotonic()
-    let room = this.#peersWanted - connectedCount()
+    let room = this.#peersWanted - connectedCount() - this.#dials
     let nextAt = Number.POSITIVE_INFINITY
     const idle = [...this.#entries].filter(([, entry]) => this.#isWanted(entry))
     for (const [key, entry] of idle.sort(

@@ -70,14 +70,16 @@ test(
     assert.deepEqual(await a.pull(b.peerId, 0, 200), { received: 200 })
 
     const inUse = relays.find(({ peerId }) => way?.address.includes(peerId))
-    const total = 3_000
+    const total = 1_500
     const pulling = a.pull(b.peerId, 0, total)
     await new Promise((resolve) => setTimeout(resolve, 300))
     await inUse?.kill()
-    const first = await pulling
-    if (first.received < total) assert.match(first.error ?? '', /CONNECTION_LOST|broke in the middle/)
-    const rest = await a.pull(b.peerId, first.received, total - first.received)
-    assert.deepEqual(rest, { received: total - first.received })
+    let received = (await pulling).received
+    // As a download does, it goes on where it stopped, over whatever way is left.
+    for (let attempt = 0; received < total && attempt < 10; attempt++) {
+      received += (await a.pull(b.peerId, received, total - received)).received
+    }
+    assert.equal(received, total)
 
     // The relay comes back at its address: both have their second way again.
     await agents.start(r1, listening, '01'.repeat(32))
