@@ -33,27 +33,27 @@ try {
 }
 
 async function demo(): Promise<void> {
-  const anna = await startNode('anna')
-  const ben = await startNode('ben')
+  const ash = await startNode('ash')
+  const birch = await startNode('birch')
   try {
     // An invite is how one machine lets another into its space.
-    const { link } = await anna.services.membership.invite({ lifetimeMs: 60_000, uses: 'single' })
-    const space = await ben.services.membership.join(link)
-    console.log(`Ben is in “${space.name}” now.`)
+    const { link } = await ash.services.membership.invite({ lifetimeMs: 60_000, uses: 'single' })
+    const space = await birch.services.membership.join(link)
+    console.log(`Birch is in “${space.name}” now.`)
 
-    // Ben tells the space by himself what he offers to store; a moment later Anna knows.
-    await until(anna, () => anna.services.community.members().some((member) => member.stores))
-    const { id, copies } = await anna.services.content.publish(source('Hello from Anna.'), {
+    // Birch tells the space by itself what it offers to store; a moment later Ash knows.
+    await until(ash, () => ash.services.community.members().some((member) => member.stores))
+    const { id, copies } = await ash.services.content.publish(source('Hello from Ash.'), {
       policy: { kind: 'replica', copies: 2 },
     })
-    console.log(`Anna shared ${id}; ${copies} ${copies === 1 ? 'copy is' : 'copies are'} confirmed.`)
+    console.log(`Ash shared ${id}; ${copies} ${copies === 1 ? 'copy is' : 'copies are'} confirmed.`)
 
-    const found = await ben.services.content.retrieve(id)
+    const found = await birch.services.content.retrieve(id)
     let text = ''
     for await (const bytes of found.bytes) text += Buffer.from(bytes).toString()
-    console.log(`Ben got: ${text}`)
+    console.log(`Birch got: ${text}`)
   } finally {
-    await Promise.all([anna.stop(), ben.stop()])
+    await Promise.all([ash.stop(), birch.stop()])
   }
 }
 

@@ -12,7 +12,7 @@ import { commandList } from '../src/commands/command-list.ts'
 import { CommandRunner } from '../src/commands/run-command.ts'
 import { loadConfig } from '../src/node/config.ts'
 
-const NAMES = ['anna', 'ben', 'chloe'] as const
+const NAMES = ['ash', 'birch', 'cedar'] as const
 /** Three nodes in one process find each other in far less. */
 const READY_TIMEOUT_MS = 30_000
 const json = process.argv.includes('--json')
@@ -87,36 +87,36 @@ async function allKnowEachOther(): Promise<void> {
 async function shareSomething(): Promise<string> {
   const path = join(folder, 'welcome')
   await mkdir(path)
-  await writeFile(join(path, 'hello.txt'), 'Hello from Anna.\n')
+  await writeFile(join(path, 'hello.txt'), 'Hello from Ash.\n')
   await writeFile(join(path, 'numbers.bin'), Buffer.alloc(3_000_000, 'kizuna'))
   const share = commandList.find((command) => command.name === 'share')
-  const [anna] = nodes
-  if (share === undefined || anna === undefined) throw new Error('There is nothing to share with.')
+  const [ash] = nodes
+  if (share === undefined || ash === undefined) throw new Error('There is nothing to share with.')
   const caller = { id: 'dev', permission: 'owner' } as const
   const context = { signal: new AbortController().signal, progress: () => {} }
-  const result = await new CommandRunner(anna.services).run(share, { path, copies: 3 }, caller, context)
+  const result = await new CommandRunner(ash.services).run(share, { path, copies: 3 }, caller, context)
   return (result as { id: string }).id
 }
 
 function printGuide(shared: string): void {
-  const [, ben] = nodes
-  const home = ben?.services.config.home
+  const [, birch] = nodes
+  const home = birch?.services.config.home
   console.log(
     [
-      'Three nodes are running in one space; Anna has shared the folder “welcome”.',
+      'Three nodes are running in one space; Ash has shared the folder “welcome”.',
       '',
       ...nodes.map(
         ({ services, url }, index) => `  ${String(NAMES[index]).padEnd(6)} ${url}  ${services.config.home}`,
       ),
       '',
-      'Speak to Ben in another window:',
+      'Speak to Birch in another window:',
       `  export KIZUNA_HOME=${home}`,
       '  npm run --silent kizuna -- list',
       `  npm run --silent kizuna -- get ${shared} --output welcome`,
       '  npm run --silent kizuna -- peers',
       '',
       'By HTTP, with the token from api.json in the data folder:',
-      `  curl -H "Authorization: Bearer ${ben?.token}" ${ben?.url}/openapi.json`,
+      `  curl -H "Authorization: Bearer ${birch?.token}" ${birch?.url}/openapi.json`,
       '',
       'Ctrl-C stops them and removes everything.',
     ].join('\n'),

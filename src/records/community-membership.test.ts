@@ -89,7 +89,7 @@ test('newcomers enter an open space and everybody agrees who is in it, also afte
 test('an invite lets one newcomer into a closed space, and the chain can be checked by all', async () => {
   const community = new Community()
   const a = await community.addNode({ admission: 'invite', spaceName: 'the garden' })
-  const b = await community.addNode({ label: 'Ben' })
+  const b = await community.addNode({ label: 'Birch' })
   const c = await community.addNode({ label: 'Cleo' })
   const first = await a.membership.invite(GOOD)
   assert.ok(first.link.startsWith(INVITE_LINK_START))

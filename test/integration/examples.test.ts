@@ -45,12 +45,12 @@ test(
 )
 
 test('the example’s demo shares between two nodes [B-56]', LIMIT, () => {
-  assert.match(run(['examples/share-and-get.ts', 'demo']), /Ben got: Hello from Anna\./)
+  assert.match(run(['examples/share-and-get.ts', 'demo']), /Birch got: Hello from Ash\./)
 })
 
 test('the example’s download gets a file from a running node [B-56]', LIMIT, () => {
-  const [anna] = ready.nodes
-  const home = anna?.home ?? ''
+  const [ash] = ready.nodes
+  const home = ash?.home ?? ''
   const { id } = JSON.parse(run(['src/apps/cli/main.ts', 'share', 'package.json', '--home', home, '--json']))
   const { addresses } = JSON.parse(run(['src/apps/cli/main.ts', 'status', '--home', home, '--json']))
   const output = join(folder, 'package.json')

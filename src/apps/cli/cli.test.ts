@@ -51,7 +51,7 @@ const children: ChildProcess[] = []
 let a: Ready
 
 before(async () => {
-  a = (await startNode(homes.a, ['--label', 'anna'])).ready
+  a = (await startNode(homes.a, ['--label', 'ash'])).ready
   const bootstrap = a.addresses[0] ?? ''
   await startNode(homes.b, ['--bootstrap', bootstrap, '--failure-domain', 'other'])
   for (;;) {
