@@ -37,7 +37,8 @@ export async function checkTargetsWhenQuiet(
   for (let waitedMs = 0; waitedMs < quietMs; waitedMs += LOOK_EVERY_MS) {
     await world.advance(LOOK_EVERY_MS)
     try {
-      lacking = (await exposeRot(world)) ?? (await findLack(world, ledger))
+      lacking =
+        (await exposeRot(world)) ?? (await findLack(world, ledger, waitedMs + LOOK_EVERY_MS >= quietMs))
     } catch (error) {
       // Those who just came back may not have found each other yet.
       if (!isKizunaError(error) || error.code === 'INTERNAL') throw error
@@ -87,7 +88,11 @@ async function exposeRot(world: SimulatedWorld): Promise<string | undefined> {
 }
 
 /** The first thing that is not yet as it should be. */
-async function findLack(world: SimulatedWorld, ledger: Ledger): Promise<string | undefined> {
+async function findLack(
+  world: SimulatedWorld,
+  ledger: Ledger,
+  inDetail: boolean,
+): Promise<string | undefined> {
   const down = world.nodes.filter(({ isUp }) => !isUp)
   if (down.length > 0) return `${down.map(({ name }) => name)} did not come back`
   if (ledger.running > 0) return `${ledger.running} calls are underway`
@@ -103,7 +108,7 @@ async function findLack(world: SimulatedWorld, ledger: Ledger): Promise<string |
         return `${node.name} believes ${namesOf(world, holders)} to keep parts of ${id}, in truth it is ${namesOf(world, keepers)}`
       }
       if (margin < target) {
-        return `${node.name} sees that ${margin} of ${target} peers may be lost for ${id} (${await describeHolders(world, node, id)})`
+        return `${node.name} sees that ${margin} of ${target} peers may be lost for ${id}${inDetail ? ` (${await describeHolders(world, node, id)})` : ''}`
       }
     }
   }

@@ -78,7 +78,7 @@ test('the program runs a seed, says the state and ends with 0; wrong arguments e
 /** What the checkers say about a world with a bug planted in it; tries a few seeds, for a bug needs its chance. */
 async function findPlanted(bugs: Partial<PlantedBugs>, firstSeed: number): Promise<string> {
   for (let seed = firstSeed; seed < firstSeed + 5; seed++) {
-    const { failure } = await runSimulation({ seed, minutes: 2, quietMinutes: 10, bugs })
+    const { failure } = await runSimulation({ seed, minutes: 2, quietMinutes: 6, bugs })
     if (failure !== undefined) return failure.reason
   }
   return assert.fail('nothing was found in five worlds')
