@@ -8,6 +8,7 @@ import { type CommandContext, defineCommand } from './command.ts'
 import { folderFileKey } from './content-key.ts'
 import { choosePolicy, formatPolicy } from './durability-policy.ts'
 import { mediaTypeOf } from './media-type.ts'
+import { openUrl } from './open-url.ts'
 import { encodeShareLink } from './share-link.ts'
 import { fileBytes, type PathSource, readPathSource } from './share-source.ts'
 
@@ -17,6 +18,11 @@ const KEY_BYTES = 32
 const input = z.strictObject({
   path: z.string().max(4_096).optional().describe('File or folder on the machine where the node runs'),
   text: z.string().max(TEXT_LENGTH_MAX).optional().describe('Share this text instead of a file'),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(4_096)
+    .optional()
+    .describe('Fetch this address and share what it gives'),
   name: z.string().max(255).optional().describe('Name to show; default: the file’s'),
   type: z.string().max(127).optional().describe('Media type; default: by the name'),
   copies: z.coerce.number().int().min(1).max(64).optional().describe('Whole copies, this node’s included'),
@@ -39,7 +45,7 @@ type ShareInput = z.output<typeof input>
 /** Share something with the space. */
 export const share = defineCommand({
   name: 'share',
-  summary: 'Share a file, a folder or text with the space',
+  summary: 'Share a file, a folder, a text or a web address with the space',
   description:
     'Stores it here, tells the space, and brings copies to other members. The id it prints is all that others need. With too few members it says how many copies there are; the rest follow by themselves.\n\nExample: kizuna share holiday.mp4 --copies 3',
   permission: 'owner',
@@ -54,7 +60,7 @@ export const share = defineCommand({
     const options: PublishOptions = {
       signal: context.signal,
       acknowledge: wish.wait,
-      ...(policy === undefined ? {} : { policy }),
+      ...(policy === undefined ? { copies: config.copies } : { policy }),
       ...(profile === 'auto' ? {} : { profile }),
       ...(isPrivate ? { encryptionKey: services.random.bytes(KEY_BYTES) } : {}),
     }
@@ -88,12 +94,12 @@ async function publishWish(
   options: PublishOptions,
   context: CommandContext,
 ): Promise<Shared> {
-  const given = [wish.path, wish.text, context.body].filter((each) => each !== undefined)
+  const given = [wish.path, wish.text, wish.url, context.body].filter((each) => each !== undefined)
   if (given.length !== 1) {
     throw new InvalidInputError({
       what: 'What to share',
       reason: given.length === 0 ? 'it is missing' : 'it is given more than once',
-      hint: 'Give one of: a path, `--text`, or bytes with the request.',
+      hint: 'Give one of: a path, `--text`, `--url`, or bytes with the request.',
     })
   }
   const onProgress: NonNullable<PublishOptions['onProgress']> = (update) => context.progress(update)
@@ -106,6 +112,15 @@ async function publishWish(
       sizeBytes: source.sizeBytes,
     })
     return { kind: 'file', name: wish.name ?? source.name, published }
+  }
+  if (wish.url !== undefined) {
+    const { name, bytes, sizeBytes } = await openUrl(services, wish.url, context.signal)
+    const published = await services.content.publish(bytes, {
+      ...options,
+      onProgress,
+      ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    })
+    return { kind: 'file', name: wish.name ?? name, published }
   }
   const bytes = wish.text === undefined ? context.body : oneOf(Buffer.from(wish.text))
   const published = await services.content.publish(bytes as AsyncIterable<Uint8Array>, {

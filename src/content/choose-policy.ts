@@ -15,10 +15,15 @@ const PARITY_PER_DATA_MAX = 1
  * The policy nobody asked for: three copies of what is small; otherwise the thriftiest parity that keeps the
  * content readable often enough with the members there are, and three copies when there are too few for any.
  *
+ * @param copiesWanted instead of three.
  * @param uptimes share of time up (0 to 1) of each member that takes chunks, us included.
  */
-export function choosePolicy(sizeBytes: number | undefined, uptimes: readonly number[]): DurabilityPolicy {
-  const copies: DurabilityPolicy = { kind: 'replica', copies: COPIES_DEFAULT }
+export function choosePolicy(
+  sizeBytes: number | undefined,
+  uptimes: readonly number[],
+  copiesWanted = COPIES_DEFAULT,
+): DurabilityPolicy {
+  const copies: DurabilityPolicy = { kind: 'replica', copies: copiesWanted }
   if (sizeBytes !== undefined && sizeBytes < REPLICA_BELOW_BYTES) return copies
   const mean = uptimes.reduce((sum, uptime) => sum + uptime, 0) / Math.max(uptimes.length, 1)
   for (const k of DATA_SHARDS) {

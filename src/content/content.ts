@@ -26,6 +26,8 @@ export interface LongCallOptions {
 /** How content is to be published. */
 export interface PublishOptions extends LongCallOptions {
   policy?: DurabilityPolicy
+  /** Whole copies of what gets copies when no policy is given. @default 3 */
+  copies?: number
   /** @default 'replicated'; with too few peers the result says how many copies there are, it does not hang. */
   acknowledge?: AcknowledgementLevel
   /** Encrypt with a new random key, returned in the result. @default false */

@@ -110,7 +110,7 @@ async function storeContent(
   const chunks = chunkContent(bytes, { profile, signal })[Symbol.asyncIterator]()
   try {
     const begin = await readBegin(chunks, options)
-    const policy = options.policy ?? choosePolicy(begin.sizeBytes, uptimesOf(parts.community))
+    const policy = options.policy ?? choosePolicy(begin.sizeBytes, uptimesOf(parts.community), options.copies)
     const builder = new ManifestBuilder({
       profile,
       kind: options.kind ?? 'file',

@@ -163,6 +163,11 @@ export const nodeConfigSchema = z.strictObject({
     .default(15 * 60_000)
     .describe('How long a peer may be away before what it held is copied again.'),
 
+  localUrls: value
+    .flag()
+    .default(false)
+    .describe('Let `share --url` read from this machine and the local network, not only from the internet.'),
+
   apiHost: value.text().default('127.0.0.1').describe('Address of the HTTP API.'),
   apiPort: value.count(0, 65_535).default(4010).describe('Port of the HTTP API; 0 takes any free one.'),
   apiPublic: value

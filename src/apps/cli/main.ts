@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 /** The command line. Everything is loaded only when it is needed: `--version` answers at once. */
+import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
 const words = process.argv.slice(2)
 
 if (words[0] === '--version' || words[0] === '-v' || words[0] === 'version') {
   const { VERSION } = await import('../../node/version.ts')
   process.stdout.write(`${VERSION}\n`)
 } else {
+  // A third of the time to a node that is ready is compiling. Not in the shared temporary folder, where Node would
+  // keep it by itself: whoever writes there first would decide what we run.
+  enableCompileCache(join(homedir(), '.cache', 'kizuna'))
   const { runCli } = await import('./run-cli.ts')
   process.exitCode = await runCli(words)
 }
-
-// Makes this file a module.
-export {}

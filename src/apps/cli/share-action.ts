@@ -23,10 +23,10 @@ export const shareAction: CliAction = {
   async run(parts, values) {
     const { path, ...rest } = values
     const fromInput = path === '-'
-    if (path === undefined && rest.text === undefined) {
+    if (path === undefined && rest.text === undefined && rest.url === undefined) {
       throw new UsageError({
         message: '`kizuna share` needs a PATH.',
-        hint: 'Name a file or folder, `-` for standard input, or give --text.',
+        hint: 'Name a file or folder, `-` for standard input, or give --text or --url.',
       })
     }
     const input = path === undefined || fromInput ? rest : { ...rest, path: resolve(String(path)) }
