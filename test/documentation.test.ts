@@ -14,6 +14,8 @@ import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../src/core/limits.ts'
 import { SystemRandom } from '../src/core/random.ts'
 import { signingKeyFromSeed } from '../src/core/signing-key.ts'
 import { MemoryNetworkHub } from '../src/network/memory-network.ts'
+import { variableOf } from '../src/node/config.ts'
+import { CONFIG_KEYS } from '../src/node/config-schema.ts'
 
 const pages = globSync('{*.md,docs/**/*.md,src/**/*.md,changes/*.md,.github/**/*.md}')
 
@@ -280,4 +282,16 @@ test('FindProviders of the DDS plan is one call, whose answers are peers with ad
   } finally {
     await Promise.all([asker.stop(), provider.stop()])
   }
+})
+
+test('every variable of .env.example is a setting', () => {
+  const known = new Set(CONFIG_KEYS.map(variableOf))
+  const named = [...readFileSync('.env.example', 'utf8').matchAll(/^#?(KIZUNA_\w+)=/gm)].map(
+    ([, name = '']) => name,
+  )
+  assert.ok(named.length > 0)
+  assert.deepEqual(
+    named.filter((name) => !known.has(name)),
+    [],
+  )
 })
