@@ -50,7 +50,7 @@ export const nodeConfigSchema = z.strictObject({
     .list(32)
     .default([])
     .describe(
-      'Addresses to tell others instead of those found, as multiaddresses (a forwarded port, a domain name).',
+      'Addresses to tell others besides those found, as multiaddresses (a forwarded port, a domain name).',
     ),
   connectionsMax: value.count(1, 10_000).default(300).describe('Most connections to peers at once.'),
   upnp: value.flag().default(true).describe('Ask the router to forward our port (UPnP).'),
