@@ -15,4 +15,6 @@ if (words[0] === '--version' || words[0] === '-v' || words[0] === 'version') {
   enableCompileCache(join(homedir(), '.cache', 'kizuna'))
   const { runCli } = await import('./run-cli.ts')
   process.exitCode = await runCli(words)
+  // All is closed; only timers that libraries leave behind would keep the process for another second.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()))
 }

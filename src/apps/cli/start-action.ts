@@ -9,8 +9,6 @@ import { type ServedNode, serveNode } from './serve-node.ts'
 import { safeText, type Terminal } from './terminal.ts'
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** Whatever still hangs after everything was saved and closed is not worth waiting for. */
-const LINGER_MS = 500
 /** Errors of sockets that some library left without a listener: the connection is gone, the node is well. */
 const SOCKET_ERRORS = [
   'ECONNRESET',
@@ -61,7 +59,6 @@ export async function startAction(
     const known = toKizunaError(error)
     terminal.note(`${known.message}\n  ${known.hint}`)
   }
-  services.clock.after(LINGER_MS, () => process.exit())
   return reason === 'defect' ? EXIT_CODES.internal : EXIT_OK
 }
 
