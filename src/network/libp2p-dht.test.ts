@@ -13,7 +13,7 @@ import { contentIdOf } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { SystemRandom } from '../core/random.ts'
 import { KAD_PROTOCOL } from './dht.ts'
-import type { Network } from './network.ts'
+import type { Network, PeerAddresses } from './network.ts'
 import { addressOf, all, LoopbackNetworks, until } from './start-networks.suite.ts'
 
 const LIMIT = { timeout: 120_000 }
@@ -26,11 +26,14 @@ test(
     const [provider, reader] = await startChain(networks, 5)
     const id = contentIdOf(Buffer.from('here'))
     await provider.provide([id], { timeoutMs: 10_000 })
-    const began = performance.now()
-    const [found] = await all(reader.findProviders(id, { limit: 1 }))
+    // The peers that were told keep the record a moment after they took it: the first look may be too early.
+    let found: PeerAddresses | undefined
+    await until(async () => {
+      ;[found] = await all(reader.findProviders(id, { limit: 1 }))
+      return found !== undefined
+    }, 5_000)
     assert.equal(found?.peer, provider.peerId)
     assert.ok(found?.addresses.some((address) => address === addressOf(provider)))
-    assert.ok(performance.now() - began < 5_000)
   },
 )
 
