@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. Everything is loaded only when it is needed: `--version` answers at once. */
+import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ if (words[0] === '--version' || words[0] === '-v' || words[0] === 'version') {
 } else {
   // A third of the time to a node that is ready is compiling. Not in the shared temporary folder, where Node would
   // keep it by itself: whoever writes there first would decide what we run.
-  enableCompileCache(join(homedir(), '.cache', 'kizuna'))
+  if (existsSync(homedir())) enableCompileCache(join(homedir(), '.cache', 'kizuna'))
   const { runCli } = await import('./run-cli.ts')
   process.exitCode = await runCli(words)
   // All is closed; only timers that libraries leave behind would keep the process for another second.
