@@ -26,7 +26,7 @@ const nodes = new Map<string, KizunaProcess>()
 
 before(async () => {
   if (refusal !== undefined) return
-  lab = new NetworkLab('kzhome')
+  lab = new NetworkLab('kzh')
   folder = mkdtempSync(join(tmpdir(), 'kizuna-home-'))
   // The relays and the reader store nothing for others: every byte the reader gets comes from the other home.
   const relayFlags = [...FLAGS, '--storage-for-others-bytes-max', '0']

@@ -28,7 +28,7 @@ const nodes = new Map<string, KizunaProcess>()
 
 before(async () => {
   if (refusal !== undefined) return
-  lab = new NetworkLab('kzmain')
+  lab = new NetworkLab('kzm')
   folder = mkdtempSync(join(tmpdir(), 'kizuna-main-'))
   const hosts = ['a', 'b', 'c', 'd', 'e'].map((name, index) => lab.publicHost(name, `${11 + index}.0.0.1`))
   for (const host of hosts) {
