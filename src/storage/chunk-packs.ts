@@ -1,6 +1,7 @@
 import { type ContentId, contentIdFromDigest, matchesContentId } from '../core/content-id.ts'
 import type { ChunkTable, PackedRow } from './chunk-table.ts'
 import type { Disk, DiskFile } from './disk.ts'
+import { parentOf } from './disk-path.ts'
 import { GroupCommit } from './group-commit.ts'
 import {
   encodePackEntries,
@@ -62,6 +63,8 @@ export class ChunkPacks {
    */
   async open(): Promise<number> {
     await this.#disk.makeFolder(this.#folder)
+    // A pack's own sync does not save the name of the folder that it stands in.
+    await this.#disk.syncFolder(parentOf(this.#folder))
     const committed = new Map(this.#table.packs().map((pack) => [pack.number, pack]))
     let adopted = 0
     const present = new Set<number>()
