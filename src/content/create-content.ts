@@ -182,6 +182,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       holdings.start()
       replicator.start()
       announcer.start()
+      damaged.findLost().catch((error) => log.debug('search for lost chunks ended', { error }))
     },
     async stop() {
       server.stop()

@@ -65,6 +65,15 @@ export class DamagedChunks {
     return this.#waiting.size
   }
 
+  /** Finds chunks that are kept by our books and that the store lost, as a power cut on a bad disk can leave it. */
+  async findLost(): Promise<void> {
+    const { chunks, holdings } = this.#parts
+    for (const id of [...holdings.ownIds()]) {
+      if (this.#stopping.signal.aborted) return
+      if (!(await chunks.has(id))) this.note(id)
+    }
+  }
+
   /** A chunk of ours was read and found damaged or missing. */
   note(id: ContentId): void {
     if (this.#stopping.signal.aborted || this.#waiting.has(id) || this.#waiting.size >= WAITING_MAX) return
