@@ -78,13 +78,28 @@ export async function checkEverythingReads(
 
 /**
  * Rot that nobody reads is known to nobody: somebody is made to notice it, and the checks wait until it is healed.
+ * Those to whom the unlucky node lied do not speak with it for a while; then another one tells it, or the same later.
  */
 async function exposeRot(world: SimulatedWorld): Promise<string | undefined> {
-  const { unlucky, nodes } = world
-  const rotten = await unlucky.findRot()
-  const reader = nodes.find((node) => node !== unlucky && node.isUp)
-  for (const id of rotten) if (reader !== undefined) await settled(world, reader.notifyOfRot(unlucky, id))
-  return rotten.length === 0 ? undefined : `${rotten.length} chunks of ${unlucky.name} are rotten`
+  const { unlucky, nodes, rot } = world
+  for (const id of await unlucky.findRot()) rot.add(id)
+  for (const id of rot) {
+    if (!unlucky.keepsAny([id]) || (await unlucky.holdsInTruth(id))) {
+      rot.delete(id)
+      continue
+    }
+    for (const reader of nodes.filter((node) => node !== unlucky && node.isUp)) {
+      const told = await settled(
+        world,
+        reader.notifyOfRot(unlucky, id).then(
+          () => true,
+          () => false,
+        ),
+      )
+      if (told) break
+    }
+  }
+  return rot.size === 0 ? undefined : `${rot.size} chunks of ${unlucky.name} are rotten`
 }
 
 /** The first thing that is not yet as it should be. */
@@ -109,6 +124,18 @@ async function findLack(
       }
       if (margin < target) {
         return `${node.name} sees that ${margin} of ${target} peers may be lost for ${id}${inDetail ? ` (${await describeHolders(world, node, id)})` : ''}`
+      }
+    }
+  }
+  return findBrokenPromise(world, ledger)
+}
+
+/** A chunk that a node keeps by its own books and does not have. */
+async function findBrokenPromise(world: SimulatedWorld, ledger: Ledger): Promise<string | undefined> {
+  for (const { id } of ledger.acknowledged) {
+    for (const node of world.nodes) {
+      for (const chunk of node.keptChunksOf(id)) {
+        if (!(await node.holdsInTruth(chunk))) return `${node.name} keeps ${chunk} for ${id} and has it not`
       }
     }
   }

@@ -125,7 +125,8 @@ async function checkAfterwards(
   const lost = world.nodes[1 + world.random.integer(world.nodes.length - 1)]
   if (lost !== undefined) {
     lost.crash(world.random)
-    const rest = world.nodes.filter((node) => node !== lost)
+    // Those to whom the unlucky node lied do not answer it for a while, and rightly so.
+    const rest = world.nodes.filter((node) => node !== lost && node !== world.unlucky)
     await checkEverythingReads(world, ledger, () => shuffled(world.random, rest).slice(0, 1))
     onStep(`readable without ${lost.name}`)
   }

@@ -1,3 +1,4 @@
+import type { ContentId } from '../../src/core/content-id.ts'
 import { toKizunaError } from '../../src/core/kizuna-error.ts'
 import { SeededRandom } from '../../src/core/random.ts'
 import { VirtualClock } from '../../src/core/virtual-clock.ts'
@@ -40,6 +41,8 @@ export class SimulatedWorld {
   readonly hub: MemoryNetworkHub
   readonly nodes: readonly SimulatedNode[]
   readonly trace = new Trace()
+  /** Chunks of the unlucky node that were found rotten and are not healed yet. */
+  readonly rot = new Set<ContentId>()
   readonly bugs: PlantedBugs
   /** The first violation seen outside the main line of a run. */
   violation: Error | undefined
