@@ -3,6 +3,7 @@
  * environment. The table is diagram and rule at once (docs/architecture.md draws it).
  */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
@@ -164,4 +165,11 @@ test('nothing in the tree names a path of one machine', () => {
     if (/\/(work|root|farm)\/[a-z]/.test(readFileSync(file, 'utf8'))) wrong.push(file)
   }
   assert.deepEqual(wrong, [])
+})
+
+test('the formatter and the linter find nothing [K-78]', () => {
+  const run = spawnSync('node_modules/.bin/biome', ['check', '--error-on-warnings', '.'], {
+    encoding: 'utf8',
+  })
+  assert.equal(run.status, 0, `${run.stdout}${run.stderr}`)
 })

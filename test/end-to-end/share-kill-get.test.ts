@@ -53,7 +53,7 @@ after(async () => {
 })
 
 test(
-  'a file of 1 GiB comes back identical after its publisher and another holder were killed [K-34] [K-38] [K-52] [K-53] [K-85] [B-22] [B-48] [B-52] [S-20] [S-21] [S-42]',
+  'a file of 1 GiB comes back identical after its publisher and another holder were killed [K-34] [K-38] [K-52] [K-53] [K-85] [B-22] [B-48] [B-52] [S-20] [S-21] [S-29] [S-30] [S-42] [B-73]',
   skip,
   async () => {
     const source = join(folder, 'source.bin')
