@@ -19,55 +19,56 @@ const { values } = parseArgs({
 
 const minutes = readNumber('minutes', values.minutes)
 const nodes = readNumber('nodes', values.nodes)
-const seeds = chooseSeeds()
+const worlds = chooseWorlds()
 const began = performance.now()
 let failed = 0
 let virtualMs = 0
-let current = seeds[0] ?? 0
+let current = worlds[0]
 
 process.on('unhandledRejection', (error) => {
   console.log(
-    `seed ${current} failed: a promise was rejected and nobody listened: ${error} — replay: npm run simulate -- --seed ${current} --minutes ${minutes} --verbose`,
+    `seed ${current?.seed} failed: a promise was rejected and nobody listened: ${error} — replay: npm run simulate -- --seed ${current?.seed} --minutes ${current?.minutes} --verbose`,
   )
   process.exit(1)
 })
 
-for (const seed of seeds) {
-  current = seed
+for (const world of worlds) {
+  current = world
   const result = await runSimulation({
-    seed,
-    minutes,
+    ...world,
     nodes,
     ...(values.verbose ? { onStep: (line: string) => console.log(line) } : {}),
   })
   virtualMs += result.virtualMs
   if (result.failure !== undefined) {
     failed++
-    console.log(failureLine(result, { minutes }))
-  } else if (values.verbose || seeds.length === 1) {
+    console.log(failureLine(result, world))
+  } else if (values.verbose || worlds.length === 1) {
     const counts = [...result.outcomes, ...result.faults].map(([what, count]) => `${what} × ${count}`)
     console.log(
-      `seed ${seed}: state ${result.stateHash}, ${result.acknowledged} objects, ${counts.join(', ')}`,
+      `seed ${world.seed}: state ${result.stateHash}, ${result.acknowledged} objects, ${counts.join(', ')}`,
     )
   }
 }
 if (failed === 0) {
   const seconds = (performance.now() - began) / 1000
   const hours = virtualMs / 3_600_000
-  console.log(`${seeds.length} seeds passed: ${hours.toFixed(1)} simulated hours in ${seconds.toFixed(1)} s`)
+  console.log(`${worlds.length} seeds passed: ${hours.toFixed(1)} simulated hours in ${seconds.toFixed(1)} s`)
 }
 process.exitCode = failed === 0 ? 0 : 1
 
-function chooseSeeds(): number[] {
+/** Kept seeds run as long as they did when they failed. */
+function chooseWorlds(): { seed: number; minutes: number }[] {
   if (values.kept) {
-    const kept = JSON.parse(readFileSync(new URL('./seeds.json', import.meta.url), 'utf8')) as {
-      seed: number
-    }[]
-    return kept.map(({ seed }) => seed)
+    const kept: { seed: number; minutes: number }[] = JSON.parse(
+      readFileSync(new URL('./seeds.json', import.meta.url), 'utf8'),
+    )
+    return kept.map((each) => ({ seed: each.seed, minutes: each.minutes }))
   }
-  if (values.seeds === undefined) return [readNumber('seed', values.seed ?? '1')]
-  const [from, to] = values.seeds.split('..').map((text) => readNumber('seeds', text)) as [number, number]
-  return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+  if (values.seeds === undefined) return [{ seed: readNumber('seed', values.seed ?? '1'), minutes }]
+  const [from, to] = values.seeds.split('..').map((text) => readNumber('seeds', text))
+  if (from === undefined || to === undefined) return [{ seed: readNumber('seeds', values.seeds), minutes }]
+  return Array.from({ length: Math.max(to - from + 1, 0) }, (_, index) => ({ seed: from + index, minutes }))
 }
 
 function readNumber(name: string, text: string | undefined): number {

@@ -41,7 +41,8 @@ test('the worlds together saw every kind of trouble that matters, and differ fro
   assert.equal(new Set(results.map(({ stateHash }) => stateHash)).size, SEEDS.length)
 })
 
-for (const { seed, minutes, found } of kept) {
+// The longer ones: `npm run simulate -- --kept`.
+for (const { seed, minutes, found } of kept.filter((world) => world.minutes <= 2)) {
   test(`world ${seed} stays whole, which once found: ${found}`, async () => {
     const result = await runSimulation({ seed, minutes })
     assert.equal(result.failure, undefined, failureLine(result, { minutes }))
