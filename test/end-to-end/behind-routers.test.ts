@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test'
 import { KizunaProcess, launchKizuna } from '../fixtures/kizuna-process.ts'
 import { NetworkLab, networkLabRefusal } from '../fixtures/network-lab.ts'
 import { sha256OfFile, writeSampleFile } from '../fixtures/sample-file.ts'
-import { waitUntil } from '../fixtures/wait-until.ts'
+import { SLOW_LOOK_MS, waitUntil } from '../fixtures/wait-until.ts'
 
 const MIB = 1024 ** 2
 const SIZE_BYTES = Number(process.env.KIZUNA_TEST_MIB ?? 1024) * MIB
@@ -86,10 +86,15 @@ test(
     })
     const exit = new Promise<number | null>((resolve) => get.once('exit', resolve))
     const receivedBefore = Number((await e.json('status')).receivedBytes)
-    await waitUntil('half of it is there', 300_000, async () => {
-      const status = await e.json('status')
-      return Number(status.receivedBytes) - receivedBefore > SIZE_BYTES / 2 || get.exitCode !== null
-    })
+    await waitUntil(
+      'half of it is there',
+      300_000,
+      async () => {
+        const status = await e.json('status')
+        return Number(status.receivedBytes) - receivedBefore > SIZE_BYTES / 2 || get.exitCode !== null
+      },
+      SLOW_LOOK_MS,
+    )
     assert.equal(get.exitCode, null, `the get was still running when the relay was killed ${errors}`)
     const relay = await relayInUse()
     await node(relay).kill()

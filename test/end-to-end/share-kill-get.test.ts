@@ -13,7 +13,7 @@ import { after, before, test } from 'node:test'
 import { KizunaProcess, launchKizuna } from '../fixtures/kizuna-process.ts'
 import { NetworkLab, networkLabRefusal } from '../fixtures/network-lab.ts'
 import { sha256OfFile, writeSampleFile } from '../fixtures/sample-file.ts'
-import { waitUntil } from '../fixtures/wait-until.ts'
+import { SLOW_LOOK_MS, waitUntil } from '../fixtures/wait-until.ts'
 
 const MIB = 1024 ** 2
 const SIZE_BYTES = Number(process.env.KIZUNA_TEST_MIB ?? 1024) * MIB
@@ -89,10 +89,15 @@ test(
     const receivedBefore = Number((await e.json('status')).receivedBytes)
     const get = launchKizuna(e.place, ['get', id, '--output', output])
     const gone = new Promise((resolve) => get.once('exit', resolve))
-    await waitUntil('half of it is there', 120_000, async () => {
-      const status = await e.json('status')
-      return Number(status.receivedBytes) - receivedBefore > SIZE_BYTES / 2 || get.exitCode !== null
-    })
+    await waitUntil(
+      'half of it is there',
+      120_000,
+      async () => {
+        const status = await e.json('status')
+        return Number(status.receivedBytes) - receivedBefore > SIZE_BYTES / 2 || get.exitCode !== null
+      },
+      SLOW_LOOK_MS,
+    )
     assert.equal(get.exitCode, null, 'the get was still running when it was killed')
     get.kill('SIGKILL')
     await gone
