@@ -247,14 +247,8 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     },
     keptObjects: () =>
       kept
-        .list()
-        .filter(({ root }) => kept.isOurs(root))
-        .map(({ root, sizeBytes, policy }) => ({
-          id: root,
-          sizeBytes,
-          policy,
-          expiresAt: kept.expiresAt(root),
-        })),
+        .listOurs()
+        .map(({ root, sizeBytes, policy, expiresAt }) => ({ id: root, sizeBytes, policy, expiresAt })),
     async sync(syncOptions = {}) {
       const signalled = syncOptions.signal === undefined ? {} : { signal: syncOptions.signal }
       const { peers, added } = await holdings.syncAll(signalled)

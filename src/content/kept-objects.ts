@@ -183,9 +183,12 @@ export class KeptObjects {
     return this.#parts.pins.chunkIdsOf({ root, owner: 'self' }).length > 0
   }
 
-  /** When our own pin ends, if ever. */
-  expiresAt(root: ContentId): number | undefined {
-    return this.#parts.pins.list({ owner: 'self' }).find((pin) => pin.root === root)?.expiresAt
+  /** Every object that we keep ourselves, oldest first, with the end of our pin, if any. */
+  listOurs(): (KeptObject & { expiresAt: number | undefined })[] {
+    const ends = new Map(this.#parts.pins.list({ owner: 'self' }).map((pin) => [pin.root, pin.expiresAt]))
+    return this.list().flatMap((object) =>
+      ends.has(object.root) ? [{ ...object, expiresAt: ends.get(object.root) }] : [],
+    )
   }
 
   isKept(id: ContentId): boolean {
