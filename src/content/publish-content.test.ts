@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { CONTENT_ID_FORMS, formatContentId, parseContentId } from '../core/content-id.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
 import { createMemoryChunkStore } from '../storage/memory-chunk-store.ts'
 import { choosePolicy, unreadableShare } from './choose-policy.ts'
 import type { ContentProgress } from './content.ts'
@@ -123,6 +124,21 @@ describe('publishing', () => {
     assert.ok((await full.stored()).size <= 4, 'only manifests fit')
     assert.deepEqual(await b.stored(), await a.stored())
     assert.deepEqual(await c.stored(), await a.stored())
+  })
+
+  test('what does not fit is refused, and gives back at once all room but that of others’ chunks', async () => {
+    const small = await space.addNode({ chunks: createMemoryChunkStore({ sizeBytesMax: 2 ** 20 }) })
+    const local = { acknowledge: 'local', policy: { kind: 'replica', copies: 1 } } as const
+    const shared = randomContent(2 ** 18)
+    const kept = await small.content.publish(sourceOf(shared), local)
+    const before = (await small.chunks.usage()).sizeBytes
+    const tooMuch = Buffer.concat([shared, randomContent(2 ** 20)])
+    await assert.rejects(
+      small.content.publish(sourceOf(tooMuch), local),
+      (error) => isKizunaError(error, 'QUOTA_EXCEEDED') && error.kind === 'busy',
+    )
+    assert.equal((await small.chunks.usage()).sizeBytes, before)
+    assert.deepEqual(await readAll(await small.content.retrieve(kept.id)), shared)
   })
 
   test('an abort or a broken source leaves nothing kept [S-20]', async () => {

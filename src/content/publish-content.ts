@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { AbortedError, InvalidInputError } from '../core/errors.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
@@ -142,9 +143,23 @@ async function storeContent(
       sizeBytes: built.manifest.sizeBytes,
     }
     return { facts, manifest, key }
+  } catch (error) {
+    await writes.finish().catch(() => {})
+    if (isKizunaError(error) && error.kind === 'busy') await giveBack(parts, writes.stored, lease)
+    throw error
   } finally {
     await writes.finish().catch(() => {})
     await chunks.return?.(undefined)
+  }
+}
+
+/** What did not fit leaves its room to others at once, instead of after the garbage collector's grace. */
+async function giveBack(parts: PublishParts, ids: readonly ContentId[], lease: ChunkLease): Promise<void> {
+  lease.release()
+  for (const id of ids) {
+    // From here to the call of `delete` nothing can come in between; a `put` after it stores the chunk anew.
+    if (parts.leases.has(id) || parts.kept.isKept(id)) continue
+    await parts.chunks.delete(id).catch((error) => parts.log.debug('chunk not given back', { id, error }))
   }
 }
 
@@ -203,6 +218,8 @@ class Writes {
   readonly #lease: ChunkLease
   readonly #signal: AbortSignal | undefined
   readonly #running = new Set<Promise<void>>()
+  /** Chunks that were not there before. */
+  readonly stored: ContentId[] = []
   #failed: { error: unknown } | undefined
 
   constructor(chunks: ChunkStore, lease: ChunkLease, signal: AbortSignal | undefined) {
@@ -217,7 +234,9 @@ class Writes {
     const write: Promise<void> = this.#chunks
       .put(chunk.id, chunk.bytes, this.#signal === undefined ? {} : { signal: this.#signal })
       .then(
-        () => {},
+        (outcome) => {
+          if (outcome === 'stored') this.stored.push(chunk.id)
+        },
         (error) => {
           this.#failed ??= { error }
         },

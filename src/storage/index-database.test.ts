@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { isKizunaError } from '../core/kizuna-error.ts'
 import { openIndexDatabase } from './index-database.ts'
 import { MemoryDisk } from './memory-disk.ts'
 
@@ -66,4 +68,30 @@ test('a transaction is all or nothing, an inner one by itself', () => {
 test('many different statements do not pile up', () => {
   const { index } = create()
   for (let number = 0; number < 1_100; number++) assert.ok(index.get(`SELECT ${number} AS number`))
+})
+
+test('a full disk is a typed error, undoes the transaction, and all goes on when there is room', () => {
+  const database = new DatabaseSync(':memory:')
+  const index = openIndexDatabase(database)
+  index.migrate('test', ['CREATE TABLE thing (bytes BLOB NOT NULL) STRICT'])
+  const { page_count: pages } = database.prepare('PRAGMA page_count').get() as { page_count: number }
+  database.exec(`PRAGMA max_page_count = ${pages + 4}`)
+  const rows = () => index.get<{ rows: number }>('SELECT count(*) AS rows FROM thing')?.rows
+  const fill = () =>
+    index.transaction(() =>
+      index.transaction(() => {
+        for (let row = 0; row < 100; row++) index.run('INSERT INTO thing VALUES (?)', Buffer.alloc(4_000))
+      }),
+    )
+  assert.throws(fill, (error) => isKizunaError(error, 'DISK_FULL') && error.kind === 'busy')
+  assert.equal(rows(), 0)
+  index.transaction(() => index.run('INSERT INTO thing VALUES (?)', Buffer.alloc(10)))
+
+  database.exec('PRAGMA max_page_count = 1000000')
+  fill()
+  assert.equal(rows(), 101)
+  assert.throws(
+    () => index.run('INSERT INTO thing VALUES (NULL)'),
+    (error) => !isKizunaError(error),
+  )
 })

@@ -1,10 +1,12 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { databaseError } from './sqlite-error.ts'
 
 export type SqlValue = SQLInputValue
 
 /**
  * The node's index: small facts about what it holds and knows, in SQLite (WAL, synchronous FULL).
  * Each part creates its own tables with `migrate` and touches no other part's.
+ * Everything but `close` throws DiskFullError and DiskError for what the disk does.
  */
 export interface IndexDatabase {
   /** Runs those of `steps` that `part` has not run before, in order, each in a transaction. Never edit a released step. */
@@ -20,6 +22,9 @@ export interface IndexDatabase {
 
 /** Statements are prepared once; beyond this many different ones something builds SQL from data. */
 const STATEMENTS_MAX = 500
+
+/** How errors call it. */
+const NAME = 'the index'
 
 /** The index over an open database; `database` comes from `Disk.openDatabase`. */
 export function openIndexDatabase(database: DatabaseSync): IndexDatabase {
@@ -48,22 +53,27 @@ export function openIndexDatabase(database: DatabaseSync): IndexDatabase {
         })
       }
     },
-    run: (sql, ...values) => ({ changes: Number(prepare(sql).run(...values).changes) }),
-    get: <Row>(sql: string, ...values: SqlValue[]) => prepare(sql).get(...values) as Row | undefined,
-    all: <Row>(sql: string, ...values: SqlValue[]) => prepare(sql).all(...values) as Row[],
-    iterate: <Row>(sql: string, ...values: SqlValue[]) => prepare(sql).iterate(...values) as Iterable<Row>,
+    run: (sql, ...values) => asked(() => ({ changes: Number(prepare(sql).run(...values).changes) })),
+    get: <Row>(sql: string, ...values: SqlValue[]) =>
+      asked(() => prepare(sql).get(...values) as Row | undefined),
+    all: <Row>(sql: string, ...values: SqlValue[]) => asked(() => prepare(sql).all(...values) as Row[]),
+    iterate: <Row>(sql: string, ...values: SqlValue[]) =>
+      asked(() => prepare(sql).iterate(...values) as Iterable<Row>),
     transaction(work) {
-      const name = `level${depth}`
-      database.exec(depth === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${name}`)
+      const level = depth
+      asked(() => database.exec(level === 0 ? 'BEGIN IMMEDIATE' : `SAVEPOINT level${level}`))
       depth++
       try {
         const result = work()
         depth--
-        database.exec(depth === 0 ? 'COMMIT' : `RELEASE ${name}`)
+        asked(() => database.exec(level === 0 ? 'COMMIT' : `RELEASE level${level}`))
         return result
       } catch (error) {
-        depth = Math.min(depth, Number(name.slice(5)))
-        database.exec(depth === 0 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`)
+        depth = level
+        // A full disk makes SQLite roll back by itself; what happened counts, not that there is nothing left to undo.
+        if (database.isTransaction) {
+          database.exec(level === 0 ? 'ROLLBACK' : `ROLLBACK TO level${level}; RELEASE level${level}`)
+        }
         throw error
       }
     },
@@ -73,4 +83,12 @@ export function openIndexDatabase(database: DatabaseSync): IndexDatabase {
     },
   }
   return index
+}
+
+function asked<Result>(work: () => Result): Result {
+  try {
+    return work()
+  } catch (error) {
+    throw databaseError(error, NAME)
+  }
 }
