@@ -1,10 +1,16 @@
 import { z } from 'zod'
 import { CONTENT_ID_FORMS, formatContentId } from '../core/content-id.ts'
+import type { PeerId } from '../core/signing-key.ts'
+import { type ProviderView, toProviderViews } from '../network/provider-view.ts'
+import type { Services } from '../node/services.ts'
 import { toFileMetadataJson } from '../records/file-record.ts'
 import { defineCommand } from './command.ts'
 import { sharedFileOf } from './content-key.ts'
 import { formatPolicy } from './durability-policy.ts'
 import { decodeShareLink } from './share-link.ts'
+
+/** Remembered peers whose addresses are looked through. */
+const REMEMBERED_MAX = 1_000
 
 /** Everything known about one thing. */
 export const describe = defineCommand({
@@ -37,7 +43,15 @@ export const describe = defineCommand({
       margin: durability.margin,
       holders: durability.holders,
       keptHere: durability.keptHere,
+      providers: await providersOf(services, durability.holders),
       metadata: file === undefined ? null : toFileMetadataJson(file),
     }
   },
 })
+
+/** Where its holders can be reached, as far as is known here. */
+async function providersOf({ network }: Services, holders: readonly PeerId[]): Promise<ProviderView[]> {
+  const known = new Map((await network.remembered(REMEMBERED_MAX)).map((each) => [each.peer, each.addresses]))
+  known.set(network.peerId, network.addresses())
+  return holders.flatMap((peer) => toProviderViews({ peer, addresses: known.get(peer) ?? [] }))
+}
