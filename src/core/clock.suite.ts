@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import type { Clock } from './clock.ts'
 
@@ -87,8 +88,35 @@ export function testClock(name: string, create: () => ClockUnderTest): void {
     const [first, second] = [new AbortController(), new AbortController()]
     const signal = clock.deadline(60_000, first.signal, undefined, second.signal)
     second.abort(new Error('left'))
+    assert.match(signal.reason.message, /left/)
     first.abort(new Error('late'))
     assert.match(signal.reason.message, /left/)
     assert.match(clock.deadline(60_000, first.signal).reason.message, /late/)
+  })
+
+  test(`${name}: a deadline wakes who listens to it, whoever is the first to end it`, async () => {
+    const { clock, pass } = create()
+    const control = new AbortController()
+    const heard: string[] = []
+    const listen = (word: string, signal: AbortSignal) =>
+      signal.addEventListener('abort', () => heard.push(word), { once: true })
+    listen('time', clock.deadline(10, control.signal))
+    listen('signal', clock.deadline(60_000, control.signal))
+    await pass(25)
+    assert.deepEqual(heard, ['time'])
+    control.abort()
+    assert.deepEqual(heard, ['time', 'signal'])
+  })
+
+  test(`${name}: thousands of deadlines leave nothing on a signal that outlives them`, () => {
+    const { clock } = create()
+    const { signal } = new AbortController()
+    for (let call = 0; call < 2_000; call++) {
+      const deadline = clock.deadline(60_000, signal)
+      const listener = () => {}
+      deadline.addEventListener('abort', listener)
+      deadline.removeEventListener('abort', listener)
+    }
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -67,9 +69,49 @@ test('an error is written with its code and stack, and what is below the level i
   assert.match(`${error.stack}`, /log\.test\.ts/)
 })
 
+/**
+ * Logs 200 KiB in a process of its own, more than any pipe holds, and says on standard output when it is through.
+ * Touching `process.stderr` makes the pipe non-blocking, as it is in the command line.
+ */
+const CHATTERBOX = `
+  import { createLogger } from ${JSON.stringify(new URL('log.ts', import.meta.url).href)}
+  process.stderr.on('error', () => {})
+  const log = createLogger({ level: 'info' })
+  for (let line = 0; line < 200; line++) log.info('a line', { text: 'x'.repeat(1024) })
+  process.stdout.write('through')
+`
+const THROUGH_MS_MAX = 10_000
+
+test('a log that nobody reads does not stop the program', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', CHATTERBOX])
+  try {
+    const [text] = await once(child.stdout, 'data', { signal: AbortSignal.timeout(THROUGH_MS_MAX) })
+    assert.equal(String(text), 'through')
+  } finally {
+    child.kill('SIGKILL')
+  }
+})
+
+test('a log on a full disk, or whose reader is gone, does not stop the program', {
+  skip: noFullDevice(),
+}, () => {
+  for (const redirection of ['2>/dev/full', '2>&-', '2> >(exit)']) {
+    const line = `exec "$0" --input-type=module --eval "$1" ${redirection}`
+    const finished = spawnSync('bash', ['-c', line, process.execPath, CHATTERBOX], {
+      timeout: THROUGH_MS_MAX,
+    })
+    assert.equal(String(finished.stdout), 'through', redirection)
+    assert.equal(finished.status, 0, redirection)
+  }
+})
+
 test('the silent logger and its parts take everything and say nothing', () => {
   const { text } = logged('silent', (log) => log.error('hidden'))
   assert.equal(text, '')
   silentLogger.named('part').error('nothing', { error: new Error('x') })
   assert.equal(silentLogger.named('part'), silentLogger)
 })
+
+function noFullDevice(): string | false {
+  return existsSync('/dev/full') ? false : 'NOT TESTED: this system has no /dev/full'
+}
