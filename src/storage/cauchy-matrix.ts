@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { BIT_MATRIX_ONES, invert, multiply } from './galois-field.ts'
 
 /** Rows of elements of GF(2^8). */
@@ -31,10 +32,10 @@ export function reconstructionMatrix(
   const rowOf = (place: number) =>
     place < k
       ? Array.from({ length: k }, (_, column) => (column === place ? 1 : 0))
-      : (parity[place - k] ?? [])
+      : (parity[place - k] as Matrix[number])
   const dataFromGiven = invertMatrix(places.given.map(rowOf))
   return places.missing.map((place) =>
-    place < k ? (dataFromGiven[place] ?? []) : multiplyRow(rowOf(place), dataFromGiven),
+    place < k ? (dataFromGiven[place] as Matrix[number]) : multiplyRow(rowOf(place), dataFromGiven),
   )
 }
 
@@ -55,7 +56,10 @@ function cheapestMultiple(elements: readonly number[]): number[] {
 
 function multiplyRow(row: readonly number[], matrix: Matrix): number[] {
   return row.map((_, column) =>
-    row.reduce((sum, element, index) => sum ^ multiply(element, matrix[index]?.[column] ?? 0), 0),
+    row.reduce(
+      (sum, element, index) => sum ^ multiply(element, (matrix[index] as Matrix[number])[column] as number),
+      0,
+    ),
   )
 }
 
@@ -69,7 +73,7 @@ function invertMatrix(matrix: Matrix): Matrix {
   for (let column = 0; column < size; column++) {
     const pivot = rows.findIndex((row, index) => index >= column && row[column] !== 0)
     const pivotRow = rows[pivot]
-    if (pivotRow === undefined) throw new Error('a matrix of a Cauchy code cannot be singular')
+    assert.ok(pivotRow !== undefined, 'a matrix of a Cauchy code cannot be singular')
     rows[pivot] = rows[column] as number[]
     const scale = invert(pivotRow[column] as number)
     const scaled = pivotRow.map((element) => multiply(element, scale))

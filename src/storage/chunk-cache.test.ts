@@ -82,3 +82,12 @@ test('a chunk used while others are evicted stays', async () => {
   await trimming
   assert.deepEqual([await chunks.has(first), await chunks.has(second)], [false, true])
 })
+
+test('a use that is not written down yet counts already', async () => {
+  const { cache, put } = create(1_000)
+  const id = await put(10)
+  cache.note(id, 10)
+  assert.equal(cache.has(id), true)
+  cache.note(id, 10)
+  assert.equal(cache.sizeBytes, 10)
+})

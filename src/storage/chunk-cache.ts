@@ -40,11 +40,11 @@ export class ChunkCache {
     this.#parts = parts
     this.#sizeBytesMax = options.sizeBytesMax
     parts.index.migrate('chunk-cache', STEPS)
-    const row = parts.index.get<{ bytes: number; used: number }>(
+    const { bytes, used } = parts.index.get<{ bytes: number; used: number }>(
       'SELECT coalesce(sum(size), 0) AS bytes, coalesce(max(used), 0) AS used FROM cached_chunk',
-    )
-    this.#sizeBytes = row?.bytes ?? 0
-    this.#counter = row?.used ?? 0
+    ) as { bytes: number; used: number }
+    this.#sizeBytes = bytes
+    this.#counter = used
   }
 
   /** Sum of the lengths of the chunks kept here. */

@@ -301,3 +301,14 @@ test('the memory in use does not grow with the content [S-06]', async () => {
   assert.equal(chunks, 192 * 4)
   assert.ok(peakBytes < 96 << 20, `${peakBytes}`)
 })
+
+test('cancelling between two chunks of one piece stops before the second', async () => {
+  const controller = new AbortController()
+  const source = (async function* () {
+    yield new Uint8Array(3 * 262_144)
+  })()
+  const chunks = chunkContent(source, { profile: 'dds-256k', signal: controller.signal })
+  await chunks.next()
+  controller.abort()
+  await assert.rejects(chunks.next(), (error) => isKizunaError(error, 'ABORTED'))
+})

@@ -6,6 +6,8 @@ import { GroupCommit } from './group-commit.ts'
 
 /** So many chunks share one set of folder syncs and one index transaction. */
 const GROUP_CHUNKS_MAX = 256
+/** A folder takes a block of the medium (bytes). */
+const FOLDER_BYTES = 4096
 /** Damaged files kept aside for a look; more are deleted. */
 const DAMAGED_FILES_MAX = 32
 
@@ -132,6 +134,11 @@ export class ChunkFiles {
     }
     const lost = matched + adopted < this.#table.totals().files ? await this.#forgetLost() : []
     return { adopted, lost }
+  }
+
+  /** What the fan-out folders themselves take on the disk. */
+  get folderBytes(): number {
+    return this.#folders.size * FOLDER_BYTES
   }
 
   /** Where the chunk's file is, on the disk. */

@@ -26,7 +26,7 @@ export class ChunkLeases {
       },
       release: () => {
         for (const id of held) {
-          const left = (this.#holders.get(id) ?? 0) - 1
+          const left = (this.#holders.get(id) as number) - 1
           if (left > 0) this.#holders.set(id, left)
           else this.#holders.delete(id)
         }

@@ -7,6 +7,7 @@ import {
   encodePackEntries,
   PACK_HEADER_BYTES,
   PACKED_CHUNK_BYTES_MAX,
+  packHeader,
   scanPackEntries,
 } from './pack-entry.ts'
 
@@ -27,6 +28,13 @@ interface Append {
   bytes: Uint8Array
   /** Where it stands now, when it is only moved. */
   from?: { pack: number; offset: number }
+}
+
+/** Where a chunk's bytes stand. */
+interface PackedPlace {
+  pack: number
+  offset: number
+  size: number
 }
 
 /** What is known of a pack while the store runs. */
@@ -58,10 +66,11 @@ export class ChunkPacks {
   }
 
   /**
-   * Reads the packs' lengths, adopts whole entries beyond the committed length and cuts torn ones off.
-   * @returns how many chunks were adopted.
+   * Reads the packs' lengths, adopts whole entries beyond the committed length and cuts torn ones off. The chunks
+   * of a pack that is gone lose their rows.
+   * @returns how many chunks were adopted, and those that stood in packs that are gone.
    */
-  async open(): Promise<number> {
+  async open(): Promise<{ adopted: number; lost: ContentId[] }> {
     await this.#disk.makeFolder(this.#folder)
     // A pack's own sync does not save the name of the folder that it stands in.
     await this.#disk.syncFolder(parentOf(this.#folder))
@@ -72,6 +81,12 @@ export class ChunkPacks {
       const number = kind === 'file' && /^\d{8}\.pack$/.test(name) ? Number(name.slice(0, 8)) : undefined
       if (number !== undefined) present.add(number)
     }
+    const lost: ContentId[] = []
+    for (const number of committed.keys()) {
+      this.#nextNumber = Math.max(this.#nextNumber, number + 1)
+      // Before any is adopted: an older index may name a pack that was rewritten into another one.
+      if (!present.has(number)) lost.push(...this.#table.forgetPack(number))
+    }
     for (const number of present) {
       const { size = 0, liveBytes = 0, liveChunks = 0 } = committed.get(number) ?? {}
       const facts = { sizeBytes: size, liveBytes: liveBytes + liveChunks * PACK_HEADER_BYTES }
@@ -79,12 +94,7 @@ export class ChunkPacks {
       this.#nextNumber = Math.max(this.#nextNumber, number + 1)
       adopted += await this.#recoverTail(number, facts)
     }
-    for (const number of committed.keys()) {
-      this.#nextNumber = Math.max(this.#nextNumber, number + 1)
-      // Its chunks are found lost when they are read; only then is it known which are wanted.
-      if (!present.has(number)) this.#table.deletePack(number)
-    }
-    return adopted
+    return { adopted, lost }
   }
 
   /** Resolves when the chunk has its row and survives a power cut. */
@@ -92,14 +102,24 @@ export class ChunkPacks {
     await this.#group.add({ digest, bytes })
   }
 
-  /** The bytes at a place; unverified. */
-  async read(pack: number, offset: number, size: number): Promise<Uint8Array> {
+  /** The bytes at a place, unverified, and whether what stands before them would let them be found without a row. */
+  async read(
+    digest: Uint8Array,
+    { pack, offset, size }: PackedPlace,
+  ): Promise<{ bytes: Uint8Array; isFindable: boolean }> {
     const file = await this.#disk.open(this.#pathOf(pack), 'read')
     try {
-      return await file.read(offset, size)
+      const entry = await file.read(offset - PACK_HEADER_BYTES, PACK_HEADER_BYTES + size)
+      const isFindable = packHeader(digest, size).equals(entry.subarray(0, PACK_HEADER_BYTES))
+      return { bytes: entry.subarray(PACK_HEADER_BYTES), isFindable }
     } finally {
       await file.close()
     }
+  }
+
+  /** Writes a chunk anew whose bytes are whole and whose header is not. */
+  async rewrite(digest: Uint8Array, bytes: Uint8Array, { pack, offset }: PackedPlace): Promise<void> {
+    await this.#group.add({ digest, bytes, from: { pack, offset } })
   }
 
   /** To be told when a chunk's row was removed. */
@@ -151,7 +171,9 @@ export class ChunkPacks {
     onDamaged: (id: ContentId, size: number) => void,
   ): Promise<void> {
     const id = contentIdFromDigest(digest)
-    const bytes = await this.read(pack, offset, size)
+    const place = { pack, offset, size }
+    let { bytes } = await this.read(digest, place)
+    if (!matchesContentId(bytes, id)) bytes = (await this.read(digest, place)).bytes
     if (matchesContentId(bytes, id)) {
       await this.#group.add({ digest, bytes, from: { pack, offset } })
     } else if (this.#table.delete(digest) !== undefined) {
@@ -221,28 +243,34 @@ export class ChunkPacks {
 
   async #recoverTail(number: number, facts: PackFacts): Promise<number> {
     const path = this.#pathOf(number)
-    const actual = (await this.#disk.sizeOf(path)) ?? 0
+    const actual = (await this.#disk.sizeOf(path)) as number
     if (actual <= facts.sizeBytes) return 0
     const file = await this.#disk.open(path, 'update')
     let adopted = 0
+    let at = facts.sizeBytes
     try {
       for (;;) {
         // In windows, so that a foreign file of any length costs no more than this.
-        const bytes = await file.read(facts.sizeBytes, RECOVERY_WINDOW_BYTES)
-        const { entries, end } = scanPackEntries(bytes, facts.sizeBytes)
-        if (entries.length === 0) break
-        // Seen is not durable: only the process may have died.
-        await file.sync()
-        await this.#disk.syncFolder(this.#folder)
-        this.#table.transaction(() => {
-          for (const { digest, offset, size } of entries) {
-            if (!this.#table.insert(digest, { size, pack: number, offset })) continue
-            adopted++
-            facts.liveBytes += PACK_HEADER_BYTES + size
-          }
-          this.#table.setPackSize(number, end)
-        })
-        facts.sizeBytes = end
+        const bytes = await file.read(at, RECOVERY_WINDOW_BYTES)
+        const { entries, end } = scanPackEntries(bytes, at)
+        if (entries.length > 0) {
+          // Seen is not durable: only the process may have died.
+          await file.sync()
+          await this.#disk.syncFolder(this.#folder)
+          this.#table.transaction(() => {
+            for (const { digest, offset, size } of entries) {
+              if (!this.#table.insert(digest, { size, pack: number, offset })) continue
+              adopted++
+              facts.liveBytes += PACK_HEADER_BYTES + size
+            }
+            this.#table.setPackSize(number, end)
+          })
+          facts.sizeBytes = end
+        }
+        if (at + bytes.byteLength >= actual) break
+        // What follows damage may be whole: with a lost index a pack is all tail. Half a window, so that no entry
+        // is missed that begins before the window's end.
+        at = entries.length > 0 ? end : at + RECOVERY_WINDOW_BYTES / 2
       }
       await file.truncate(facts.sizeBytes)
       await file.sync()

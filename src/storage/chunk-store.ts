@@ -28,7 +28,8 @@ export interface ChunkStore {
   put(id: ContentId, bytes: Uint8Array, options?: { signal?: AbortSignal }): Promise<'stored' | 'known'>
   /**
    * A chunk's bytes, verified against the id (the whole chunk, also when a range is asked).
-   * @throws ChunkNotFoundError, ChunkCorruptError
+   * @throws ChunkNotFoundError, ChunkCorruptError; DiskError when the disk cannot read now, which says nothing
+   *   about the bytes.
    */
   get(id: ContentId, options?: ChunkRange & { signal?: AbortSignal }): Promise<Uint8Array>
   /** Whether the chunk is held whole; never reads its bytes. */

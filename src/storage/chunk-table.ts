@@ -102,17 +102,11 @@ export class ChunkTable {
   }
 
   totals(): { chunks: number; sizeBytes: number; files: number; fileDiskBytes: number } {
-    const row = this.#index.get<{ chunks: number; bytes: number; files: number; disk: number }>(
-      `SELECT count(*) AS chunks, coalesce(sum(size), 0) AS bytes, coalesce(sum(pack IS NULL), 0) AS files,
-         coalesce(sum(CASE WHEN pack IS NULL THEN (size + 4095) / 4096 * 4096 ELSE 0 END), 0) AS disk
+    return this.#index.get(
+      `SELECT count(*) AS chunks, coalesce(sum(size), 0) AS sizeBytes, coalesce(sum(pack IS NULL), 0) AS files,
+         coalesce(sum(CASE WHEN pack IS NULL THEN (size + 4095) / 4096 * 4096 ELSE 0 END), 0) AS fileDiskBytes
        FROM stored_chunk`,
-    )
-    return {
-      chunks: row?.chunks ?? 0,
-      sizeBytes: row?.bytes ?? 0,
-      files: row?.files ?? 0,
-      fileDiskBytes: row?.disk ?? 0,
-    }
+    ) as { chunks: number; sizeBytes: number; files: number; fileDiskBytes: number }
   }
 
   /** Digests and lengths of chunks with a file of their own, in pages. */
@@ -155,13 +149,40 @@ export class ChunkTable {
     this.#index.run('DELETE FROM chunk_pack WHERE number = ?', number)
   }
 
+  /** Forgets a pack together with the chunks that stand in it; returns their ids. */
+  forgetPack(number: number): ContentId[] {
+    return this.#index.transaction(() => {
+      this.deletePack(number)
+      return this.#index
+        .all<{ digest: Uint8Array }>('DELETE FROM stored_chunk WHERE pack = ? RETURNING digest', number)
+        .map(({ digest }) => contentIdFromDigest(digest))
+    })
+  }
+
+  /** Whether a folder was marked as this store's once. */
+  wasMarked(): boolean {
+    return this.#state('marked')
+  }
+
+  setMarked(): void {
+    if (!this.wasMarked()) this.#setState('marked', true)
+  }
+
   /** Whether the last use ended with `setClean(true)`; false at the very first use. */
   wasClean(): boolean {
-    const row = this.#index.get<{ value: number }>("SELECT value FROM chunk_store_state WHERE name = 'clean'")
-    return row?.value === 1
+    return this.#state('clean')
   }
 
   setClean(clean: boolean): void {
-    this.#index.run("INSERT OR REPLACE INTO chunk_store_state VALUES ('clean', ?)", clean ? 1 : 0)
+    this.#setState('clean', clean)
+  }
+
+  #state(name: string): boolean {
+    const row = this.#index.get<{ value: number }>('SELECT value FROM chunk_store_state WHERE name = ?', name)
+    return row?.value === 1
+  }
+
+  #setState(name: string, value: boolean): void {
+    this.#index.run('INSERT OR REPLACE INTO chunk_store_state VALUES (?, ?)', name, value ? 1 : 0)
   }
 }

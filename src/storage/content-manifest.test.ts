@@ -526,3 +526,30 @@ function base58(hex: string): string {
   for (let number = BigInt(`0x${hex}`); number > 0n; number /= 58n) text = digits[Number(number % 58n)] + text
   return text
 }
+
+test('several callers of a page that cannot be read each ask again, once', async () => {
+  const { manifest, pages } = build({ profile: 'dds-256k' }, fixedSizes(4_097, 262_144))
+  let asked = 0
+  const layout = new ManifestLayout(manifest, async (id) => {
+    if (asked++ === 0) throw new Error('cancelled')
+    return pages.get(id) as Uint8Array
+  })
+  const outcomes = await Promise.allSettled([0, 1, 2, 3].map((index) => layout.chunk(index)))
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+  )
+  await layout.chunk(4)
+  assert.ok(asked <= 4, `${asked} times asked`)
+})
+
+test('content-defined chunks without pages are found by byte', async () => {
+  const { layout } = build({ profile: 'cdc' }, [70_000, 80_000, 5])
+  assert.deepEqual(await layout.chunksOfRange({ offset: 69_999, length: 2 }), { from: 0, to: 2 })
+})
+
+test('a page that the manifest does not have is refused', () => {
+  const { manifest, pages } = build({ profile: 'dds-256k' }, fixedSizes(4_097, 262_144))
+  const [page] = pages.values()
+  assert.throws(() => decodeManifestPage(page as Uint8Array, manifest, 2), invalid)
+})

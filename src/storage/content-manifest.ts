@@ -6,6 +6,7 @@ import {
   parseContentId,
 } from '../core/content-id.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
+import { fitsProtobufShape } from '../core/protobuf-shape.ts'
 import {
   CHUNKING_PROFILES,
   type ChunkingProfile,
@@ -121,6 +122,7 @@ export function encodeManifest(manifest: ContentManifest): Uint8Array {
  */
 export function decodeManifest(bytes: Uint8Array): ContentManifest {
   checkLength(bytes)
+  checkShape(bytes)
   const message = decodeMessage(() => ManifestMessage.decode(bytes, { limits: MANIFEST_LIMITS }))
   checkCanonical(bytes, () => ManifestMessage.encode(message))
   check(message.originalContentSha256.byteLength === DIGEST_BYTES, 'its content hash has not 32 bytes')
@@ -174,9 +176,20 @@ export function decodeManifestPage(
   index: number,
 ): ManifestPage {
   checkLength(bytes)
+  checkShape(bytes)
   const message = decodeMessage(() => PageMessage.decode(bytes, { limits: PAGE_LIMITS }))
   checkCanonical(bytes, () => PageMessage.encode(message))
   return toPage(message, manifest, pageChunks(manifest, index), manifest.pages[index]?.sizeBytes ?? 0)
+}
+
+/** Every id takes 34 bytes and more, and besides ids there are few fields. */
+const ID_FIELD_BYTES_MIN = 34
+const OTHER_FIELDS_MAX = 16
+
+function checkShape(bytes: Uint8Array): void {
+  const fieldsMax = OTHER_FIELDS_MAX + Math.ceil(bytes.byteLength / ID_FIELD_BYTES_MIN)
+  const messages = { 20: { fieldsMax: OTHER_FIELDS_MAX } }
+  check(fitsProtobufShape(bytes, { fieldsMax, messages }), 'it has more fields than it can')
 }
 
 const PAGE_LIMITS = { chunkCids: PAGE_CHUNKS_MAX, parityDigests: PAGE_IDS_MAX } as const

@@ -56,4 +56,9 @@ export interface Disk {
   space(): Promise<DiskSpace>
   /** Opens (creating if needed) an SQLite database whose committed transactions survive a crash. */
   openDatabase(path: string): DatabaseSync
+  /**
+   * Makes the database `to` a durable copy of `from`, whole or not at all. Nobody may have `to` open.
+   * @throws DiskError when `from` is damaged; DiskFullError
+   */
+  copyDatabase(from: string, to: string): Promise<void>
 }

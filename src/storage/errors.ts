@@ -72,6 +72,34 @@ export class DiskError extends KizunaError {
   }
 }
 
+/** Thrown when the folder that held chunks before is not there: its disk is not mounted, or was emptied. */
+export class ChunkFolderMissingError extends KizunaError {
+  override name = 'ChunkFolderMissingError'
+  constructor(facts: { folder: string; marker: string }) {
+    super({
+      code: 'CHUNK_FOLDER_MISSING',
+      kind: 'unavailable',
+      message: `The folder of chunks (${facts.folder}) is not there or is another one: it has no file ${facts.marker}.`,
+      hint: `Mount the disk that holds it. If its chunks are gone for good, make an empty file ${facts.marker} in it: Kizuna then fetches them again.`,
+      details: facts,
+    })
+  }
+}
+
+/** Thrown when neither the index database nor its second copy can be used. */
+export class IndexDamagedError extends KizunaError {
+  override name = 'IndexDamagedError'
+  constructor(facts: { path: string; copyPath: string; reason: string }) {
+    super({
+      code: 'INDEX_DAMAGED',
+      kind: 'corrupt',
+      message: `The index (${facts.path}) and its copy (${facts.copyPath}) are both damaged: ${facts.reason}.`,
+      hint: 'Put either back from a backup. Without both, Kizuna starts anew and finds its chunks again, but not what they were kept for.',
+      details: facts,
+    })
+  }
+}
+
 /** Thrown when the disk has no room left (ENOSPC, EDQUOT). */
 export class DiskFullError extends KizunaError {
   override name = 'DiskFullError'

@@ -5,12 +5,14 @@ import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { checkChunk } from './chunk.ts'
 import { ChunkFiles } from './chunk-files.ts'
+import { ChunkFolder } from './chunk-folder.ts'
 import { ChunkPacks } from './chunk-packs.ts'
 import { sliceRange } from './chunk-range.ts'
 import type { ChunkRange, ChunkStore, ChunkStoreUsage } from './chunk-store.ts'
 import { type ChunkRow, ChunkTable } from './chunk-table.ts'
 import type { Disk } from './disk.ts'
-import { ChunkCorruptError, ChunkNotFoundError, StoreClosedError } from './errors.ts'
+import { DiskRoom } from './disk-room.ts'
+import { ChunkCorruptError, ChunkNotFoundError, DiskError, StoreClosedError } from './errors.ts'
 import type { IndexDatabase } from './index-database.ts'
 import { PACKED_CHUNK_BYTES_MAX } from './pack-entry.ts'
 import { KeyedSerial, Slots } from './slots.ts'
@@ -20,9 +22,8 @@ import { stopIfAborted } from './stop-if-aborted.ts'
 const WRITES_MAX = 32
 /** Files read at the same time. */
 const READS_MAX = 64
-/** What a chunk takes besides its bytes: its name in a folder, its inode, its index row (bytes). */
-const CHUNK_OVERHEAD_BYTES = 512
-
+/** What a chunk takes besides its bytes: its name, its inode, its rows in the index, which is kept twice (bytes). */
+const CHUNK_OVERHEAD_BYTES = 640
 /** What the store needs. */
 export interface FileChunkStoreParts {
   disk: Disk
@@ -45,6 +46,7 @@ export interface FileChunkStoreOptions {
 /**
  * Chunks in files: long ones one file each, short ones in packs, all of them listed in the index.
  * Opening reads no chunk. After an unclean end it compares names with the index once.
+ * @throws ChunkFolderMissingError when the folder that was used before is not there: its disk is not mounted.
  * @throws DiskError, DiskFullError
  */
 export async function openFileChunkStore(
@@ -60,8 +62,10 @@ class FileChunkStore implements ChunkStore {
   readonly #parts: FileChunkStoreParts
   readonly #options: FileChunkStoreOptions
   readonly #table: ChunkTable
+  readonly #folder: ChunkFolder
   readonly #files: ChunkFiles
   readonly #packs: ChunkPacks
+  readonly #room: DiskRoom
   readonly #serial = new KeyedSerial()
   readonly #writes = new Slots(WRITES_MAX)
   readonly #reads = new Slots(READS_MAX)
@@ -77,7 +81,9 @@ class FileChunkStore implements ChunkStore {
     const { folder, packBytesMax } = options
     this.#parts = parts
     this.#options = options
+    this.#room = new DiskRoom(disk)
     this.#table = new ChunkTable(parts.index)
+    this.#folder = new ChunkFolder({ disk, table: this.#table }, { folder })
     this.#files = new ChunkFiles({ disk, table: this.#table }, { folder })
     this.#packs = new ChunkPacks(
       { disk, table: this.#table },
@@ -87,16 +93,19 @@ class FileChunkStore implements ChunkStore {
 
   async open(): Promise<void> {
     const startedAt = this.#parts.clock.monotonic()
-    const wasClean = this.#table.wasClean()
+    await this.#folder.open()
+    const wasClean = this.#table.wasClean() && this.#parts.index.wasRestored !== true
     this.#table.setClean(false)
-    await makeFolderDurably(this.#parts.disk, this.#options.folder)
     await this.#files.open()
-    let adopted = await this.#packs.open()
+    const packs = await this.#packs.open()
+    let adopted = packs.adopted
+    const lost = packs.lost
     if (!wasClean) {
-      const reconciled = await this.#files.reconcile()
-      adopted += reconciled.adopted
-      for (const id of reconciled.lost) this.#reportCorrupt(id, 'its file is gone')
+      const files = await this.#files.reconcile()
+      adopted += files.adopted
+      lost.push(...files.lost)
     }
+    for (const id of lost) if (!(await this.has(id))) this.#reportCorrupt(id, 'its file is gone')
     const { chunks, sizeBytes, fileDiskBytes } = this.#table.totals()
     this.#usage = { chunks, sizeBytes, fileDiskBytes }
     const durationMs = Math.round(this.#parts.clock.monotonic() - startedAt)
@@ -112,6 +121,7 @@ class FileChunkStore implements ChunkStore {
           const digest = digestOf(id)
           if (this.#table.find(digest) !== undefined) return 'known'
           stopIfAborted(options?.signal, 'Storing a chunk')
+          await this.#room.take(bytes.byteLength, this.#options.folder)
           if (bytes.byteLength <= PACKED_CHUNK_BYTES_MAX) await this.#packs.write(digest, bytes)
           else await this.#files.write(id, digest, bytes)
           this.#count(bytes.byteLength, 1, bytes.byteLength > PACKED_CHUNK_BYTES_MAX)
@@ -151,7 +161,7 @@ class FileChunkStore implements ChunkStore {
           return this.#remove(id, false)
         })
       } finally {
-        const others = (this.#deleting.get(id) ?? 1) - 1
+        const others = (this.#deleting.get(id) as number) - 1
         if (others > 0) this.#deleting.set(id, others)
         else this.#deleting.delete(id)
       }
@@ -172,7 +182,8 @@ class FileChunkStore implements ChunkStore {
     return {
       chunks,
       sizeBytes,
-      diskBytes: fileDiskBytes + this.#packs.diskBytes + chunks * CHUNK_OVERHEAD_BYTES,
+      diskBytes:
+        fileDiskBytes + this.#packs.diskBytes + this.#files.folderBytes + chunks * CHUNK_OVERHEAD_BYTES,
     }
   }
 
@@ -189,7 +200,9 @@ class FileChunkStore implements ChunkStore {
     const digest = digestOf(id)
     let row = this.#table.find(digest)
     while (row !== undefined) {
-      const outcome = await this.#tryRead(id, row)
+      let outcome = await this.#tryRead(id, row)
+      // Twice: a cable or a memory cell can spoil what stands whole on the medium.
+      if (outcome.bytes === undefined) outcome = await this.#tryRead(id, row)
       if (outcome.bytes !== undefined) return outcome.bytes
       const now = this.#table.find(digest)
       // Deleted or moved by a compaction while we read: not the disk's fault.
@@ -204,21 +217,35 @@ class FileChunkStore implements ChunkStore {
 
   async #tryRead(
     id: ContentId,
-    { pack, offset, size }: ChunkRow,
+    row: ChunkRow,
   ): Promise<{ bytes: Uint8Array; reason?: never } | { bytes?: never; reason: string }> {
     try {
-      const bytes =
-        pack === null || offset === null
-          ? await this.#files.read(id, size)
-          : await this.#packs.read(pack, offset, size)
+      const bytes = isPacked(row) ? await this.#readPacked(id, row) : await this.#files.read(id, row.size)
       return matchesContentId(bytes, id) ? { bytes } : { reason: 'its bytes do not match its id' }
     } catch (error) {
-      if (isKizunaError(error, 'FILE_MISSING')) return { reason: 'its file is gone' }
-      if (isKizunaError(error, 'DISK_ERROR') && error.details.systemCode === 'EIO') {
-        return { reason: 'the disk cannot read it' }
+      if (isKizunaError(error, 'FILE_MISSING')) {
+        if (await this.#folder.isThere()) return { reason: 'its file is gone' }
+        throw new DiskError({
+          operation: 'find',
+          path: this.#options.folder,
+          systemCode: 'ENOENT',
+          cause: error,
+        })
       }
+      // A read that fails says nothing about the bytes: a loose cable must not cost every chunk that was asked for.
       throw error
     }
+  }
+
+  async #readPacked(id: ContentId, place: PackedChunkRow): Promise<Uint8Array> {
+    const { bytes, isFindable } = await this.#packs.read(digestOf(id), place)
+    if (!isFindable && matchesContentId(bytes, id)) {
+      // Nobody waits for it; without it nothing is lost as long as the index is whole.
+      this.#track(() => this.#packs.rewrite(digestOf(id), bytes, place)).catch((error) =>
+        this.#parts.log.warn('pack entry not written anew', { id, error }),
+      )
+    }
+    return bytes
   }
 
   /** From now on the chunk is not held, so that it can be fetched and stored again. */
@@ -292,9 +319,8 @@ class FileChunkStore implements ChunkStore {
   }
 }
 
-/** A folder whose own name, and those above it, survive a power cut. */
-async function makeFolderDurably(disk: Disk, folder: string): Promise<void> {
-  await disk.makeFolder(folder)
-  const parts = folder.split('/')
-  for (let depth = 0; depth < parts.length; depth++) await disk.syncFolder(parts.slice(0, depth).join('/'))
+type PackedChunkRow = ChunkRow & { pack: number; offset: number }
+
+function isPacked(row: ChunkRow): row is PackedChunkRow {
+  return row.pack !== null && row.offset !== null
 }

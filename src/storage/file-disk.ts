@@ -1,4 +1,5 @@
 import {
+  chmod,
   close,
   closeSync,
   constants,
@@ -34,7 +35,7 @@ const FOLDER_MODE = 0o700
 /** How long SQLite waits for another process that holds the database, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
 /** A link in the place of a file could point out of the root. Windows has no such flag. */
-const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
+const { O_NOFOLLOW: NO_FOLLOW = 0 } = constants
 
 const OPEN_FLAGS = {
   read: constants.O_RDONLY | NO_FOLLOW,
@@ -134,6 +135,7 @@ class FileDisk implements Disk {
   async syncFolder(path: string): Promise<void> {
     const full = this.#resolve(path)
     // Windows cannot open folders; its file systems journal names by themselves.
+    /* node:coverage ignore next */
     if (process.platform === 'win32') return
     const handle = await openFile(full, constants.O_RDONLY, 0, path)
     try {
@@ -188,6 +190,33 @@ class FileDisk implements Disk {
     } catch (error) {
       throw toDiskError(error, 'open the database', path)
     }
+  }
+
+  async copyDatabase(from: string, to: string): Promise<void> {
+    const temporary = `${to}.${process.pid}-${this.#temporaryCount++}.tmp`
+    try {
+      const source = this.openDatabase(from)
+      try {
+        source.prepare('VACUUM INTO ?').run(this.#resolve(temporary))
+      } finally {
+        source.close()
+      }
+      const file = await this.open(temporary, 'update')
+      try {
+        // SQLite does not sync what it writes here, and makes it with the rights of the process.
+        await call(to, 'protect', (done) => chmod(this.#resolve(temporary), FILE_MODE, done))
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      // A log of the old database would be taken for one of the new.
+      for (const companion of ['-wal', '-shm']) await this.remove(to + companion)
+      await this.rename(temporary, to)
+    } catch (error) {
+      await this.remove(temporary).catch(() => false)
+      throw toDiskError(error, 'copy the database', from)
+    }
+    await this.syncFolder(parentOf(to))
   }
 
   #resolve(path: string): string {

@@ -44,7 +44,7 @@ async function create() {
     await chunks.put(id, bytes)
     return { id, bytes }
   }
-  return { chunks, pins, leases, cached, collector, clock, metrics, put }
+  return { chunks, pins, leases, cached, collector, clock, index, metrics, put }
 }
 
 test('a chunk goes when nothing referred to it for the whole grace, and not before', async () => {
@@ -203,4 +203,35 @@ test('a lease counts each holder', () => {
   assert.equal(leases.has(id), true)
   second.release()
   assert.deepEqual([leases.has(id), leases.size], [false, 0])
+})
+
+test('what is stored again or deleted while it is looked at is not collected', async () => {
+  const { chunks, pins, leases, clock, index, metrics, put } = await create()
+  let during: (id: ContentId) => Promise<unknown> = async () => {}
+  const collector = new GarbageCollector(
+    {
+      chunks: {
+        ...chunks,
+        async sizeOf(id) {
+          await during(id)
+          return chunks.sizeOf(id)
+        },
+      },
+      pins,
+      leases,
+      index,
+      clock,
+      log: silentLogger,
+      metrics,
+    },
+    { graceMs: GRACE_MS },
+  )
+  const [again, gone] = [await put(), await put()]
+  await collector.collect()
+  await clock.advance(GRACE_MS)
+  during = (id) => (id === again.id ? chunks.put(id, again.bytes) : chunks.delete(id))
+  const report = await collector.collect()
+  assert.deepEqual([report.collected, report.waiting, report.freedBytes], [0, 1, 0])
+  assert.equal(await chunks.has(again.id), true)
+  assert.equal(await chunks.has(gone.id), false)
 })

@@ -96,8 +96,9 @@ export class GarbageCollector {
       freedBytes: 0,
     }
     if (!dryRun) pins.removeExpired()
-    const row = index.get<{ pass: number }>('SELECT coalesce(max(pass), 0) + 1 AS pass FROM garbage_mark')
-    const pass = row?.pass ?? 1
+    const { pass } = index.get('SELECT coalesce(max(pass), 0) + 1 AS pass FROM garbage_mark') as {
+      pass: number
+    }
     let slice: ContentId[] = []
     const endSlice = async () => {
       await this.#collectSlice(slice, pass, report)

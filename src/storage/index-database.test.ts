@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { openIndexDatabase } from './index-database.ts'
 import { MemoryDisk } from './memory-disk.ts'
+import { databaseError } from './sqlite-error.ts'
 
 function create(disk = new MemoryDisk()) {
   const index = openIndexDatabase(disk.openDatabase('index.db'))
@@ -94,4 +95,14 @@ test('a full disk is a typed error, undoes the transaction, and all goes on when
     () => index.run('INSERT INTO thing VALUES (NULL)'),
     (error) => !isKizunaError(error),
   )
+})
+
+test('what the disk did to the index is an error of the disk; a fault of ours stays what it is', () => {
+  const named = (errcode: number) => databaseError(Object.assign(new Error(), { errcode }), 'the index')
+  for (const errcode of [8, 10, 11, 14, 26, 10 | (3 << 8)])
+    assert.ok(isKizunaError(named(errcode), 'DISK_ERROR'))
+  assert.ok(isKizunaError(named(13), 'DISK_FULL'))
+  assert.equal(isKizunaError(named(19)), false)
+  const plain = new Error('ours')
+  assert.equal(databaseError(plain, 'the index'), plain)
 })

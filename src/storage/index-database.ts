@@ -18,6 +18,8 @@ export interface IndexDatabase {
   /** All of `work` or nothing; `work` must not wait for anything. May be nested. */
   transaction<Result>(work: () => Result): Result
   close(): void
+  /** True when it was put back from its copy at the start, so that what it says of files must be looked up. */
+  readonly wasRestored?: boolean
 }
 
 /** Statements are prepared once; beyond this many different ones something builds SQL from data. */

@@ -186,7 +186,6 @@ export class ManifestLayout {
       const page = await held.catch(() => undefined)
       // Another caller's cancelling is not ours.
       if (page !== undefined) return page
-      if (this.#held.get(index) === held) this.#held.delete(index)
     }
     const reading = this.#load(index, options)
     this.#held.set(index, reading)

@@ -5,6 +5,7 @@ import type { Disk, DiskEntry, DiskFile, DiskSpace } from './disk.ts'
 import { diskPathParts, parentOf } from './disk-path.ts'
 import { DiskError, DiskFullError, FileExistsError, FileMissingError } from './errors.ts'
 import { MemoryFile } from './memory-file.ts'
+import { MemoryNames, type MemoryPlace } from './memory-names.ts'
 
 /** What can be made to fail. */
 export type DiskOperation =
@@ -30,38 +31,14 @@ export interface DiskFault {
   count?: number
 }
 
-type Folder = Map<string, Entry>
-type Entry = { file: MemoryFile } | { folder: FolderNode }
-
-/** A folder twice: as programs see it, and as a crash would leave it. */
-interface FolderNode {
-  live: Folder
-  durable: Folder
-}
-
-/** A change of one name that no folder sync has made durable. */
-interface NameChange {
-  folder: FolderNode
-  name: string
-  /** Undefined when the name was removed. */
-  entry: Entry | undefined
-}
-
-/** Changes that reach the medium together, in their order, or not at all. */
-interface PendingChange {
-  changes: NameChange[]
-  /** A removal by a rename across folders is never durable before the new name is. */
-  after?: PendingChange
-}
-
 /** From start to crash; what was opened in one life is dead in the next. */
 interface Life {
   over: boolean
   databases: Set<DatabaseSync>
 }
 
-/** Beyond this many unsynced names the older half becomes durable, as a kernel writes back by itself. */
-const PENDING_CHANGES_MAX = 512
+/** A database is no file of ours; it has some size. */
+const DATABASE_BYTES = 4096
 
 /** Databases of different disks share one process-wide name space in SQLite. */
 let disksMade = 0
@@ -72,11 +49,10 @@ let disksMade = 0
  */
 export class MemoryDisk implements Disk {
   readonly #capacityBytes: number
-  readonly #root: FolderNode = { live: new Map(), durable: new Map() }
+  readonly #names = new MemoryNames()
   readonly #name = `kizuna-disk-${disksMade++}`
   /** One connection per database stays open, so that its content outlives the users'. */
   readonly #anchors = new Map<string, DatabaseSync>()
-  #pending: PendingChange[] = []
   #faults: { fault: DiskFault; left: number }[] = []
   #usedBytes = 0
   #temporaryCount = 0
@@ -98,20 +74,12 @@ export class MemoryDisk implements Disk {
 
   /** Turns one bit of a file over, as a failing medium does. `bitOffset` counts from the file's start. */
   flipBit(path: string, bitOffset: number): void {
-    this.#file(path).flipBit(bitOffset)
+    this.#names.file(path).flipBit(bitOffset)
   }
 
   /** Every file's path, sorted. */
   paths(): string[] {
-    const paths: string[] = []
-    const visit = (folder: FolderNode, prefix: string) => {
-      for (const [name, entry] of folder.live) {
-        if ('file' in entry) paths.push(prefix + name)
-        else visit(entry.folder, `${prefix}${name}/`)
-      }
-    }
-    visit(this.#root, '')
-    return paths.sort()
+    return this.#names.files().map(([path]) => path)
   }
 
   /**
@@ -124,18 +92,13 @@ export class MemoryDisk implements Disk {
     for (const database of this.#life.databases) if (database.isOpen) database.close()
     this.#life = { over: false, databases: new Set() }
     // Between all and nothing; the ends are the most likely states of a real machine.
-    const chance = [0, 0.5, 0.9, 1][random.integer(4)] ?? 0
-    this.#crashNames(random, chance)
+    const chance = [0, 0.5, 0.9, 1][random.integer(4)] as number
+    this.#names.crash(random, chance)
     this.#usedBytes = 0
-    const visit = (folder: FolderNode) => {
-      for (const entry of folder.live.values()) {
-        if ('file' in entry) {
-          entry.file.crash(random, chance)
-          this.#usedBytes += entry.file.sizeBytes
-        } else visit(entry.folder)
-      }
+    for (const [, file] of this.#names.files()) {
+      file.crash(random, chance)
+      this.#usedBytes += file.sizeBytes
     }
-    visit(this.#root)
   }
 
   /**
@@ -160,17 +123,18 @@ export class MemoryDisk implements Disk {
       sizeOf: async (path) => alive(path).sizeOf(path),
       space: async () => alive('').space(),
       openDatabase: (path) => alive(path).openDatabase(path),
+      copyDatabase: async (from, to) => alive(from).copyDatabase(from, to),
     }
   }
 
   async open(path: string, mode: 'read' | 'update' | 'create' | 'append-or-create'): Promise<DiskFile> {
     this.#check('open', path)
-    const { folder, name } = this.#locate(path)
-    const entry = folder.live.get(name)
+    const place = this.#names.locate(path)
+    const entry = place.folder.live.get(place.name)
     if (entry === undefined) {
       if (mode === 'read' || mode === 'update') throw new FileMissingError({ path })
       const file = new MemoryFile()
-      this.#change([{ folder, name, entry: { file } }])
+      this.#names.set(place, { file })
       return this.#handle(file, path)
     }
     if (mode === 'create') throw new FileExistsError({ path })
@@ -205,8 +169,8 @@ export class MemoryDisk implements Disk {
 
   async rename(from: string, to: string): Promise<void> {
     this.#check('rename', from)
-    const source = this.#locate(from)
-    const target = this.#locate(to)
+    const source = this.#names.locate(from)
+    const target = this.#names.locate(to)
     const entry = source.folder.live.get(source.name)
     if (entry === undefined) throw new FileMissingError({ path: from })
     const replaced = target.folder.live.get(target.name)
@@ -216,20 +180,14 @@ export class MemoryDisk implements Disk {
     if (replaced !== undefined && 'file' in replaced && replaced !== entry) {
       this.#usedBytes -= replaced.file.sizeBytes
     }
-    const removal: NameChange = { ...source, entry: undefined }
-    if (source.folder === target.folder) {
-      this.#change(source.name === target.name ? [] : [removal, { ...target, entry }])
-    } else {
-      const made = this.#change([{ ...target, entry }])
-      this.#change([removal], made)
-    }
+    this.#names.move(source, target, entry)
   }
 
   async remove(path: string): Promise<boolean> {
     this.#check('remove', path)
-    let place: { folder: FolderNode; name: string }
+    let place: MemoryPlace
     try {
-      place = this.#locate(path)
+      place = this.#names.locate(path)
     } catch (error) {
       if (error instanceof FileMissingError) return false
       throw error
@@ -240,51 +198,35 @@ export class MemoryDisk implements Disk {
       throw new DiskError({ operation: 'remove', path, systemCode: 'ENOTEMPTY' })
     }
     if ('file' in entry) this.#usedBytes -= entry.file.sizeBytes
-    this.#change([{ ...place, entry: undefined }])
+    this.#names.set(place, undefined)
     return true
   }
 
   async makeFolder(path: string): Promise<void> {
     this.#check('makeFolder', path)
-    let folder = this.#root
+    let folder = this.#names.root
     for (const name of diskPathParts(path)) {
-      let entry = folder.live.get(name)
-      if (entry === undefined) {
-        entry = { folder: { live: new Map(), durable: new Map() } }
-        this.#change([{ folder, name, entry }])
-      }
-      if (!('folder' in entry)) throw new FileExistsError({ path })
-      folder = entry.folder
+      const below = this.#names.enter(folder, name)
+      if (below === undefined) throw new FileExistsError({ path })
+      folder = below
     }
   }
 
   async syncFolder(path: string): Promise<void> {
     this.#check('syncFolder', path)
-    const folder = this.#folder(path)
-    const wanted = new Set<PendingChange>()
-    const wantedNames = new Map<FolderNode, Set<string>>()
-    // Backwards: a change draws in what it depends on and every earlier change of the same names.
-    for (const change of this.#pending.toReversed()) {
-      const named = change.changes.some((one) => wantedNames.get(one.folder)?.has(one.name))
-      if (!named && !wanted.has(change) && !change.changes.some((one) => one.folder === folder)) continue
-      wanted.add(change)
-      if (change.after !== undefined) wanted.add(change.after)
-      addNames(wantedNames, change)
-    }
-    for (const change of this.#pending) if (wanted.has(change)) makeDurable(change)
-    this.#pending = this.#pending.filter((change) => !wanted.has(change))
+    this.#names.sync(this.#names.folder(path))
   }
 
   async *list(path: string): AsyncGenerator<DiskEntry> {
     this.#check('list', path)
-    for (const [name, entry] of [...this.#folder(path).live]) {
+    for (const [name, entry] of [...this.#names.folder(path).live]) {
       yield { name, kind: 'file' in entry ? 'file' : 'folder' }
     }
   }
 
   async sizeOf(path: string): Promise<number | undefined> {
     try {
-      return this.#file(path).sizeBytes
+      return this.#anchors.has(path) ? DATABASE_BYTES : this.#names.file(path).sizeBytes
     } catch (error) {
       if (error instanceof FileMissingError) return undefined
       throw error
@@ -297,49 +239,32 @@ export class MemoryDisk implements Disk {
 
   openDatabase(path: string): DatabaseSync {
     this.#check('open', path)
-    this.#locate(path)
-    // SQLite's own memory file system: shared by name, and the connections can be closed one by one.
-    const location = `file:/${this.#name}/${encodeURIComponent(path)}?vfs=memdb`
+    this.#names.locate(path)
+    const location = this.#databaseOf(path)
     if (!this.#anchors.has(path)) this.#anchors.set(path, new DatabaseSync(location))
     const database = new DatabaseSync(location, { enableForeignKeyConstraints: true })
     this.#life.databases.add(database)
     return database
   }
 
-  #crashNames(random: Random, chance: number): void {
-    const lost = new Set<PendingChange>()
-    const lostNames = new Map<FolderNode, Set<string>>()
-    for (const change of this.#pending) {
-      // A later change of a name cannot survive where an earlier one of the same name was lost.
-      const blocked =
-        (change.after !== undefined && lost.has(change.after)) ||
-        change.changes.some(({ folder, name }) => lostNames.get(folder)?.has(name))
-      if (!blocked && random.fraction() < chance) {
-        makeDurable(change)
-        continue
-      }
-      lost.add(change)
-      addNames(lostNames, change)
+  async copyDatabase(from: string, to: string): Promise<void> {
+    this.#check('open', from)
+    this.#check('write', to)
+    this.#anchors.get(to)?.close()
+    this.#anchors.delete(to)
+    const source = this.openDatabase(from)
+    try {
+      // First, since a database that nobody has open is gone.
+      this.#anchors.set(to, new DatabaseSync(this.#databaseOf(to)))
+      source.exec(`VACUUM INTO '${this.#databaseOf(to)}'`)
+    } finally {
+      source.close()
     }
-    this.#pending = []
-    const visit = (folder: FolderNode) => {
-      folder.live = new Map(folder.durable)
-      for (const entry of folder.live.values()) if ('folder' in entry) visit(entry.folder)
-    }
-    visit(this.#root)
   }
 
-  #change(changes: NameChange[], after?: PendingChange): PendingChange {
-    for (const { folder, name, entry } of changes) {
-      if (entry === undefined) folder.live.delete(name)
-      else folder.live.set(name, entry)
-    }
-    const pending: PendingChange = after === undefined ? { changes } : { changes, after }
-    if (changes.length > 0) this.#pending.push(pending)
-    if (this.#pending.length > PENDING_CHANGES_MAX) {
-      for (const old of this.#pending.splice(0, PENDING_CHANGES_MAX / 2)) makeDurable(old)
-    }
-    return pending
+  /** SQLite's own memory file system: shared by name, and the connections can be closed one by one. */
+  #databaseOf(path: string): string {
+    return `file:/${this.#name}/${encodeURIComponent(path)}?vfs=memdb`
   }
 
   #handle(file: MemoryFile, path: string, readOnly = false): DiskFile {
@@ -400,43 +325,5 @@ export class MemoryDisk implements Disk {
     const { code } = hit.fault
     if (code === 'ENOSPC' || code === 'EDQUOT') throw new DiskFullError({ path })
     throw new DiskError({ operation, path, systemCode: code })
-  }
-
-  #folder(path: string): FolderNode {
-    let folder = this.#root
-    for (const name of diskPathParts(path)) {
-      const entry = folder.live.get(name)
-      if (entry === undefined) throw new FileMissingError({ path })
-      if (!('folder' in entry)) throw new DiskError({ operation: 'open', path, systemCode: 'ENOTDIR' })
-      folder = entry.folder
-    }
-    return folder
-  }
-
-  #locate(path: string): { folder: FolderNode; name: string } {
-    const name = diskPathParts(path).at(-1)
-    if (name === undefined) throw new DiskError({ operation: 'open', path, systemCode: 'EISDIR' })
-    return { folder: this.#folder(parentOf(path)), name }
-  }
-
-  #file(path: string): MemoryFile {
-    const { folder, name } = this.#locate(path)
-    const entry = folder.live.get(name)
-    if (entry === undefined || !('file' in entry)) throw new FileMissingError({ path })
-    return entry.file
-  }
-}
-
-function addNames(names: Map<FolderNode, Set<string>>, change: PendingChange): void {
-  for (const { folder, name } of change.changes) {
-    const known = names.get(folder) ?? new Set()
-    names.set(folder, known.add(name))
-  }
-}
-
-function makeDurable(change: PendingChange): void {
-  for (const { folder, name, entry } of change.changes) {
-    if (entry === undefined) folder.durable.delete(name)
-    else folder.durable.set(name, entry)
   }
 }

@@ -88,7 +88,7 @@ export class MemoryFile {
   flipBit(bitOffset: number): void {
     const at = Math.floor(bitOffset / 8)
     if (at >= this.#sizeBytes) throw new RangeError(`the file has ${this.#sizeBytes} bytes`)
-    this.#bytes[at] = (this.#bytes[at] ?? 0) ^ (1 << (bitOffset % 8))
+    this.#bytes[at] = (this.#bytes[at] as number) ^ (1 << (bitOffset % 8))
   }
 
   #put(position: number, bytes: Uint8Array, sizeAfter: number): void {

@@ -23,32 +23,49 @@ export function encodePackEntries(chunks: readonly { digest: Uint8Array; bytes: 
   const buffer = Buffer.allocUnsafe(sizeBytes)
   let at = 0
   for (const { digest, bytes } of chunks) {
-    buffer.set(MAGIC, at)
-    buffer.writeUInt32LE(bytes.byteLength, at + MAGIC.length)
-    buffer.set(digest, at + MAGIC.length + 4)
+    buffer.set(packHeader(digest, bytes.byteLength), at)
     buffer.set(bytes, at + PACK_HEADER_BYTES)
     at += PACK_HEADER_BYTES + bytes.byteLength
   }
   return buffer
 }
 
+/** What stands before a chunk of so many bytes. */
+export function packHeader(digest: Uint8Array, sizeBytes: number): Buffer {
+  const header = Buffer.alloc(PACK_HEADER_BYTES)
+  header.set(MAGIC)
+  header.writeUInt32LE(sizeBytes, MAGIC.length)
+  header.set(digest, MAGIC.length + 4)
+  return header
+}
+
 /**
- * The whole, undamaged entries at the start of `bytes`; stops at the first that is torn or wrong.
+ * The whole, undamaged entries in `bytes`; goes on behind one that is torn or wrong where the next begins.
  * @param start where `bytes` begin in the pack.
+ * @returns them, and where the last ends: `start` when there is none.
  */
 export function scanPackEntries(bytes: Uint8Array, start: number): { entries: PackEntry[]; end: number } {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const entries: PackEntry[] = []
-  let at = 0
-  while (at + PACK_HEADER_BYTES <= view.byteLength) {
-    if (!view.subarray(at, at + MAGIC.length).equals(MAGIC)) break
-    const size = view.readUInt32LE(at + MAGIC.length)
-    const from = at + PACK_HEADER_BYTES
-    if (size > PACKED_CHUNK_BYTES_MAX || from + size > view.byteLength) break
-    const digest = Uint8Array.from(view.subarray(from - DIGEST_BYTES, from))
-    if (hash('sha256', view.subarray(from, from + size), 'buffer').compare(digest) !== 0) break
-    entries.push({ digest, offset: start + from, size })
-    at = from + size
+  let end = 0
+  for (let at = view.indexOf(MAGIC); at >= 0; ) {
+    const entry = entryAt(view, at, start)
+    if (entry === undefined) at = view.indexOf(MAGIC, at + 1)
+    else {
+      entries.push(entry)
+      end = at + PACK_HEADER_BYTES + entry.size
+      at = view.indexOf(MAGIC, end)
+    }
   }
-  return { entries, end: start + at }
+  return { entries, end: start + end }
+}
+
+function entryAt(view: Buffer, at: number, start: number): PackEntry | undefined {
+  const from = at + PACK_HEADER_BYTES
+  if (from > view.byteLength) return undefined
+  const size = view.readUInt32LE(at + MAGIC.length)
+  if (size > PACKED_CHUNK_BYTES_MAX || from + size > view.byteLength) return undefined
+  const digest = Uint8Array.from(view.subarray(from - DIGEST_BYTES, from))
+  const isWhole = hash('sha256', view.subarray(from, from + size), 'buffer').compare(digest) === 0
+  return isWhole ? { digest, offset: start + from, size } : undefined
 }

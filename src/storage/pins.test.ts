@@ -97,3 +97,17 @@ test('an owner without a name is refused, and nothing is pinned when one id is n
   assert.deepEqual([...pins.chunkIds()], [])
   assert.deepEqual(pins.list(), [])
 })
+
+test('some chunks of an object can be let go, for one owner alone', () => {
+  const { pins } = create()
+  pins.add({ root, owner: 'self' }, [one, two, three])
+  pins.add({ root, owner: 'space' }, [two])
+  pins.removeChunks({ root, owner: 'self' }, [one, two])
+  assert.deepEqual(
+    [one, two, three].map((id) => pins.has(id)),
+    [false, true, true],
+  )
+  pins.removeChunks({ root, owner: 'nobody' }, [three])
+  pins.removeChunks({ root, owner: 'self' }, [three])
+  assert.equal(pins.list({ owner: 'self' }).length, 1, 'the pin stays')
+})

@@ -81,6 +81,21 @@ export class Pins {
     return this.#index.run('DELETE FROM pin WHERE root = ? AND owner = ?', digestOf(root), owner).changes > 0
   }
 
+  /** Lets go of some chunks of an object for one owner; the pin itself stays. */
+  removeChunks({ root, owner }: { root: ContentId; owner: string }, chunkIds: Iterable<ContentId>): void {
+    this.#index.transaction(() => {
+      for (const id of chunkIds) {
+        this.#index.run(
+          `DELETE FROM pinned_chunk WHERE digest = ?
+           AND pin = (SELECT number FROM pin WHERE root = ? AND owner = ?)`,
+          digestOf(id),
+          digestOf(root),
+          owner,
+        )
+      }
+    })
+  }
+
   /** Whether any pin that has not expired names the chunk. */
   has(chunkId: ContentId): boolean {
     const row = this.#index.get(

@@ -4,7 +4,7 @@ import { contentIdOf } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { newBytes, testChunkStore } from './chunk-store.suite.ts'
 import { createMemoryChunkStore } from './memory-chunk-store.ts'
-import { CHUNK_CHARGE_BYTES, createQuotaChunkStore } from './quota-chunk-store.ts'
+import { CHUNK_CHARGE_BYTES, createQuotaChunkStore, quotaOfFolder } from './quota-chunk-store.ts'
 
 testChunkStore('quota chunk store', async () =>
   createQuotaChunkStore(createMemoryChunkStore(), { sizeBytesMax: 1e9 }),
@@ -63,4 +63,46 @@ test('a quota can change while the store runs', async () => {
   store.setQuota({ sizeBytesMax: 1_000 })
   assert.equal(await store.freeBytes(), 0)
   assert.equal((await store.get(first.id)).byteLength, 5_000)
+})
+
+test('the quota of a folder leaves room for the index, and never less than half for chunks', () => {
+  assert.equal(quotaOfFolder(1e9).sizeBytesMax, 1e9 - 8_240_000)
+  assert.equal(quotaOfFolder(1_000).sizeBytesMax, 500)
+  assert.equal(quotaOfFolder(Number.POSITIVE_INFINITY).sizeBytesMax, Number.POSITIVE_INFINITY)
+})
+
+test('what the store takes on its disk counts when it is more than the chunks', async () => {
+  const inner = createMemoryChunkStore()
+  const store = createQuotaChunkStore(
+    { ...inner, usage: async () => ({ ...(await inner.usage()), diskBytes: 9_000 }) },
+    { sizeBytesMax: 10_000 },
+  )
+  assert.equal(await store.freeBytes(), 1_000)
+  const large = chunk(20_000)
+  await assert.rejects(store.put(large.id, large.bytes), exceeded)
+})
+
+test('a put that ends while the room is counted is counted', async () => {
+  const inner = createMemoryChunkStore()
+  let during = async () => {}
+  const store = createQuotaChunkStore(
+    {
+      ...inner,
+      async usage() {
+        const usage = await inner.usage()
+        await during()
+        return usage
+      },
+    },
+    { sizeBytesMax: 2 * (CHUNK_CHARGE_BYTES + 50) },
+  )
+  const [first, second] = [chunk(50), chunk(50)]
+  await store.put(first.id, first.bytes)
+  let isOver = false
+  during = async () => {
+    if (isOver) return
+    isOver = true
+    await store.put(second.id, second.bytes)
+  }
+  assert.equal(await store.freeBytes(), 0)
 })

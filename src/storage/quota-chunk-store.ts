@@ -1,17 +1,31 @@
 import type { ContentId } from '../core/content-id.ts'
 import type { ChunkStore } from './chunk-store.ts'
 import { QuotaExceededError } from './errors.ts'
+import { PACKED_CHUNK_BYTES_MAX } from './pack-entry.ts'
 import { KeyedSerial } from './slots.ts'
 
-/** What each chunk is charged beyond its bytes: its name, its index row, the rounding of the medium (bytes). */
-export const CHUNK_CHARGE_BYTES = 512
+/** What each chunk is charged beyond its bytes: its name, its rows in the index, which is kept twice (bytes). */
+export const CHUNK_CHARGE_BYTES = 640
+/** What the index and its copy write ahead before they fold it in: 1,000 pages each (bytes). */
+const INDEX_LOG_BYTES = 2 * 1_000 * (4_096 + 24)
+
+/** Chunks longer than a pack takes fill whole blocks of the medium (bytes). */
+const BLOCK_BYTES = 4096
 
 /** Limits of a store. */
 export interface ChunkQuota {
-  /** Bytes of all chunks, each with `CHUNK_CHARGE_BYTES` on top, so that many tiny ones cannot pass for nothing. */
+  /**
+   * What all chunks may occupy: their bytes, each with `CHUNK_CHARGE_BYTES` on top so that many tiny ones cannot
+   * pass for nothing, or what the store takes on its disk if that is more (padding, and room not given back yet).
+   */
   sizeBytesMax: number
   /** @default unlimited */
   chunksMax?: number
+}
+
+/** The quota for chunks when the whole data folder may take so much, the index included. */
+export function quotaOfFolder(sizeBytesMax: number): ChunkQuota {
+  return { sizeBytesMax: Math.max(sizeBytesMax - INDEX_LOG_BYTES, Math.floor(sizeBytesMax / 2)) }
 }
 
 /** A store with limits that can change while it runs. */
@@ -37,12 +51,12 @@ export function createQuotaChunkStore(inner: ChunkStore, initial: ChunkQuota): Q
   ): Promise<Result> => {
     for (;;) {
       const before = finished
-      const { chunks, sizeBytes } = await inner.usage()
+      const { chunks, sizeBytes, diskBytes } = await inner.usage()
       // A put that ended meanwhile gave its reservation back and may be missing from the figures.
       if (finished !== before) continue
       return use({
         chunks: chunks + reservedChunks,
-        bytes: sizeBytes + chunks * CHUNK_CHARGE_BYTES + reservedBytes,
+        bytes: Math.max(sizeBytes + chunks * CHUNK_CHARGE_BYTES, diskBytes) + reservedBytes,
       })
     }
   }
@@ -62,7 +76,7 @@ export function createQuotaChunkStore(inner: ChunkStore, initial: ChunkQuota): Q
 
   const putUnder = async (id: ContentId, bytes: Uint8Array, options?: { signal?: AbortSignal }) => {
     if (await inner.has(id)) return inner.put(id, bytes, options)
-    const chargeBytes = bytes.byteLength + CHUNK_CHARGE_BYTES
+    const chargeBytes = chargeOf(bytes.byteLength)
     await reserve(chargeBytes)
     try {
       return await inner.put(id, bytes, options)
@@ -87,4 +101,9 @@ export function createQuotaChunkStore(inner: ChunkStore, initial: ChunkQuota): Q
     },
     freeBytes: () => withUsed(({ bytes }) => Math.max(0, quota.sizeBytesMax - bytes)),
   }
+}
+
+function chargeOf(sizeBytes: number): number {
+  const isPacked = sizeBytes <= PACKED_CHUNK_BYTES_MAX
+  return (isPacked ? sizeBytes : Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES) + CHUNK_CHARGE_BYTES
 }

@@ -12,7 +12,7 @@ import { SeededRandom, shuffled } from '../core/random.ts'
 import { parityMatrix } from './cauchy-matrix.ts'
 import { NotEnoughShardsError } from './erasure-errors.ts'
 import { multiply } from './galois-field.ts'
-import { createErasureCode, ReedSolomonCode } from './reed-solomon.ts'
+import { createErasureCode, createFastestXorMachine, ReedSolomonCode } from './reed-solomon.ts'
 import { createScalarXorMachine } from './scalar-xor-machine.ts'
 import { createWasmXorMachine } from './wasm-xor-machine.ts'
 
@@ -220,5 +220,31 @@ test('the vectors of the protocol page hold', () => {
       const parity = new ReedSolomonCode(machine, { k: Number(k), m: Number(m) }).encode(data)
       assert.equal(hash('sha256', Buffer.concat(parity), 'hex'), digest, `${k}+${m}`)
     }
+  }
+})
+
+test('without WebAssembly, or without its vectors, the code runs on plain numbers', () => {
+  const holder = globalThis as { WebAssembly?: unknown }
+  const own = holder.WebAssembly
+  try {
+    holder.WebAssembly = undefined
+    assert.equal(createWasmXorMachine(), undefined)
+    const code = new ReedSolomonCode(createFastestXorMachine(), { k: 2, m: 1 })
+    const data = [new Uint8Array(128).fill(1), new Uint8Array(128).fill(2)]
+    const [parity] = code.encode(data)
+    assert.deepEqual(code.reconstruct([undefined, data[1], parity])[0], data[0])
+    class NoVectors {
+      constructor() {
+        throw new Error('unknown opcode 0xfd')
+      }
+    }
+    holder.WebAssembly = {
+      ...(own as object),
+      Memory: (own as { Memory: unknown }).Memory,
+      Module: NoVectors,
+    }
+    assert.equal(createWasmXorMachine(), undefined)
+  } finally {
+    holder.WebAssembly = own
   }
 })

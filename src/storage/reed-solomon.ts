@@ -29,11 +29,16 @@ const codes = new Map<string, ErasureCode>()
  * @throws InvalidInputError unless k ≥ 1, m ≥ 1 and k + m ≤ 255.
  */
 export function createErasureCode(k: number, m: number): ErasureCode {
-  sharedMachine ??= createWasmXorMachine() ?? createScalarXorMachine()
+  sharedMachine ??= createFastestXorMachine()
   const name = `${k}+${m}`
   const code = codes.get(name) ?? new ReedSolomonCode(sharedMachine, { k, m })
   keepRecent(codes, name, code, CODES_MAX)
   return code
+}
+
+/** The one that this processor and runtime allow. */
+export function createFastestXorMachine(): XorMachine {
+  return createWasmXorMachine() ?? createScalarXorMachine()
 }
 
 /** Reed–Solomon on a machine of one's choice; {@link createErasureCode} chooses the fastest there is. */
@@ -130,11 +135,8 @@ class Rebuilder {
 function keepRecent<Value>(entries: Map<string, Value>, name: string, value: Value, max: number): void {
   entries.delete(name)
   entries.set(name, value)
-  if (entries.size <= max) return
-  for (const oldest of entries.keys()) {
-    entries.delete(oldest)
-    return
-  }
+  const [oldest] = entries.keys()
+  if (entries.size > max) entries.delete(oldest as string)
 }
 
 /** The common length of the shards. */

@@ -14,7 +14,7 @@ const TEMPORARY_WORDS = Math.ceil(OPERANDS_MAX / PLANES) * BATCH_WORDS
 
 /**
  * A machine in plain JavaScript, for where WebAssembly SIMD is not to be had.
- * It gives the same bytes, more slowly (`bench/erasure.ts` says by how much).
+ * It gives the same bytes, more slowly (`npm run bench -- erasure` says by how much).
  */
 export function createScalarXorMachine(): XorMachine {
   const words = new Uint32Array(WINDOW_WORDS + TEMPORARY_WORDS)

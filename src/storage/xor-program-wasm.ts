@@ -104,13 +104,14 @@ function encodeFunction(program: XorProgram, group: OutputGroup, strideBytes: nu
   }
   for (let output = group.first; output < group.end; output++) {
     emit(OP.localGet, AT)
-    for (const [index, operand] of (program.outputs[output] ?? []).entries()) {
+    for (const [index, operand] of (program.outputs[output] as readonly number[]).entries()) {
       push(operand)
       if (index > 0) emit(OP.simd, SIMD_XOR)
     }
     emit(OP.simd, SIMD_STORE, ALIGNMENT, ...unsigned(offsetOf(inputPlanes + output)))
   }
-  emit(OP.localGet, AT, OP.i32Const, ...signed(SHARD_ALIGNMENT_BYTES), OP.i32Add, OP.localSet, AT)
+  // A signed number by the format; 128 is written the same either way.
+  emit(OP.localGet, AT, OP.i32Const, ...unsigned(SHARD_ALIGNMENT_BYTES), OP.i32Add, OP.localSet, AT)
   emit(OP.localGet, BLOCKS, OP.i32Const, 1, OP.i32Sub, OP.localTee, BLOCKS)
   emit(OP.branchIf, 0, OP.end, OP.end)
   const locals = [
@@ -142,13 +143,4 @@ function unsigned(value: number): number[] {
   for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80)
   bytes.push(rest)
   return bytes
-}
-
-/** Signed LEB128 of a number that is not negative. */
-function signed(value: number): number[] {
-  const bytes = unsigned(value)
-  const last = bytes.at(-1) ?? 0
-  if ((last & 0x40) === 0) return bytes
-  bytes[bytes.length - 1] = last | 0x80
-  return [...bytes, 0]
 }

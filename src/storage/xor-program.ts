@@ -27,7 +27,7 @@ export interface XorProgram {
 
 /** The program of a matrix whose rows are the output shards; common parts are computed once if `isOptimised`. */
 export function xorProgramOf(matrix: Matrix, isOptimised: boolean): XorProgram {
-  const inputs = matrix[0]?.length ?? 0
+  const inputs = (matrix[0] as readonly number[]).length
   const outputs = matrix.flatMap(planesOfRow)
   const plain: XorProgram = { inputs, temporaries: [], outputs }
   return isOptimised && xorCount(plain) <= XORS_OPTIMISED_MAX ? shareCommonPairs(plain) : plain
