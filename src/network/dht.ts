@@ -1,4 +1,4 @@
-import type { Connection, Libp2p, PeerInfo } from '@libp2p/interface'
+import type { Connection, Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface'
 import type { KadDHT, SingleKadDHT } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { CID } from 'multiformats/cid'
@@ -15,6 +15,7 @@ import type { PeerAddresses } from './network.ts'
 import { NetworkCall } from './network-call.ts'
 import { reachOf, withPeer } from './peer-address.ts'
 import { RegionalProvider } from './provide-in-regions.ts'
+import { type GuardedTable, networkOfPeer, TableDiversity } from './table-diversity.ts'
 
 /** Our community's own DHT: peers and provider records, never values. */
 export const KAD_PROTOCOL = '/kizuna/kad/1.0.0'
@@ -43,6 +44,10 @@ export class Dht {
 
   constructor(parts: Parts) {
     this.#parts = parts
+    const networkOf = (peer: Libp2pPeerId) => networkOfPeer(parts.host, peer)
+    new TableDiversity({ clock: parts.clock, networkOf }).guard(
+      (parts.dht as SingleKadDHT).routingTable as unknown as GuardedTable,
+    )
     this.#provider = new RegionalProvider({
       clock: parts.clock,
       records: {

@@ -115,6 +115,146 @@ test('no bytes of a peer make it crash or hang', async () => {
   )
 })
 
+test('a stream that nobody reads is paused with a few frames in memory, and goes on where it stopped [R-05]', async () => {
+  const [out, received] = await openStreams()
+  const count = 12
+  for (let index = 0; index < count; index++) out.send(encodeFrame('more', frameOf(index)))
+  await until(() => received.stream.readStatus === 'paused')
+  for (let index = 0; index < count; index++) {
+    assert.deepEqual((await received.read(signal))?.bytes, frameOf(index))
+  }
+  assert.equal(received.stream.readStatus, 'readable')
+  assert.equal(received.isReusable, true)
+  out.abort(new Error('done'))
+})
+
+test('a paused stream goes on also when all but the last bytes of a frame are there', async () => {
+  const [out, received] = await openStreams()
+  const bytes = Buffer.concat([0, 1, 2, 3].map((index) => encodeFrame('more', frameOf(index))))
+  for (const [from, to] of [
+    [0, 100_000],
+    [100_000, 200_000],
+    [200_000, bytes.byteLength - 2],
+  ] as const) {
+    out.send(bytes.subarray(from, to))
+    await until(() => received.receivedBytes === to)
+  }
+  assert.equal(received.stream.readStatus, 'paused')
+  for (let index = 0; index < 3; index++) await received.read(signal)
+  assert.equal(received.stream.readStatus, 'readable')
+  out.send(bytes.subarray(-2))
+  assert.deepEqual((await received.read(signal))?.bytes, frameOf(3))
+  out.abort(new Error('done'))
+})
+
+test('what came before a polite close is read to its end, also when the stream was paused', async () => {
+  const [out, received] = await openStreams()
+  for (let index = 0; index < 12; index++) out.send(encodeFrame('more', frameOf(index)))
+  await until(() => received.stream.readStatus === 'paused')
+  for (let index = 12; index < 24; index++) out.send(encodeFrame('more', frameOf(index)))
+  await Promise.all([out.close(), received.close(signal)])
+  await until(() => received.ended.aborted)
+  for (let index = 0; index < 24; index++) {
+    assert.deepEqual((await received.read(signal))?.bytes, frameOf(index))
+  }
+  assert.equal(await received.read(signal), undefined)
+})
+
+test('a stream that was over before anybody looked is at its end', async () => {
+  const [out, incoming] = await streamPair()
+  await out.close()
+  await until(() => incoming.remoteWriteStatus === 'closed')
+  const received = new FrameStream(incoming)
+  assert.equal(received.ended.aborted, true)
+  assert.equal(await received.read(signal), undefined)
+})
+
+test('bytes and an end that came before anybody looked are read, and then the end', async () => {
+  const [out, incoming] = await streamPair()
+  out.send(encodeFrame('last', Buffer.from('early')))
+  await out.close()
+  await until(() => incoming.remoteWriteStatus === 'closed')
+  const received = new FrameStream(incoming)
+  assert.equal(received.ended.aborted, false)
+  assert.equal(Buffer.from((await received.read(signal))?.bytes ?? []).toString(), 'early')
+  assert.equal(await received.read(signal), undefined)
+})
+
+test('a writer waits as long as the way is full, each time', async () => {
+  const [out, received] = await openStreams()
+  const writer = new FrameStream(out)
+  for (let round = 1; round <= 3; round++) {
+    const written = Array.from({ length: 20 }, (_, index) => writer.write('more', frameOf(index), signal))
+    assert.equal(out.writableNeedsDrain, true)
+    for (let index = 0; index < 20; index++) {
+      assert.deepEqual((await received.read(signal))?.bytes, frameOf(index))
+    }
+    await Promise.all(written)
+    assert.equal(out.writableNeedsDrain, false)
+    assert.equal(writer.movedBytes, round * 20 * (FRAME_BYTES_MAX + 5))
+  }
+  out.abort(new Error('done'))
+})
+
+test('a writer that waits leaves when it is told to, and when the stream breaks', async () => {
+  const full = async () => {
+    const [out] = await openStreams()
+    const control = new AbortController()
+    const writer = new FrameStream(out)
+    const writes = Array.from({ length: 10 }, (_, index) =>
+      writer.write('more', frameOf(index), control.signal),
+    )
+    assert.equal(out.writableNeedsDrain, true)
+    return {
+      out,
+      control,
+      writer,
+      writing: writes.at(-1) ?? assert.fail(),
+      others: Promise.allSettled(writes),
+    }
+  }
+  const left = await full()
+  left.control.abort(new Error('left'))
+  await assert.rejects(left.writing, /left/)
+  await left.others
+
+  const broken = await full()
+  broken.writer.reset(new Error('gone'))
+  await assert.rejects(broken.writing, StreamEndedError)
+  await broken.others
+  await assert.rejects(broken.writer.write('last', frameOf(0), signal), StreamEndedError)
+})
+
+test('nothing is written after the end was said, nor for a caller that has left', async () => {
+  const [out] = await openStreams()
+  const writer = new FrameStream(out)
+  await assert.rejects(writer.write('last', frameOf(0), AbortSignal.abort(new Error('left'))), /left/)
+  await writer.close(signal)
+  await assert.rejects(writer.write('last', frameOf(0), signal), StreamEndedError)
+})
+
+test('a close that the other end does not let through ends as a reset by its deadline', async () => {
+  const [out] = await openStreams()
+  const writer = new FrameStream(out)
+  const writes = Array.from({ length: 10 }, (_, index) => writer.write('more', frameOf(index), signal))
+  const outcomes = Promise.allSettled(writes)
+  const control = new AbortController()
+  const closing = writer.close(control.signal)
+  control.abort(new Error('too late'))
+  await closing
+  assert.equal(out.status, 'aborted')
+  assert.equal(writer.ended.aborted, true)
+  await outcomes
+})
+
+function frameOf(index: number): Uint8Array {
+  return new Uint8Array(FRAME_BYTES_MAX).fill(index)
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 async function openStreams(): Promise<[Stream, FrameStream]> {
   const [out, incoming] = await streamPair()
   return [out, new FrameStream(incoming)]

@@ -18,9 +18,10 @@ export interface MarkedFrame {
 
 /** Length (4 bytes, big-endian, without this header) and mark (1 byte). */
 export const FRAME_HEADER_BYTES = 5
-/** Unread bytes at which the other end is told to wait, and at which it may go on. */
+/** Unread bytes at which the other end is told to wait. */
 const READ_AHEAD_BYTES_MAX = 4 * FRAME_BYTES_MAX
-const READ_AHEAD_BYTES_LOW = FRAME_BYTES_MAX
+/** And at which it may go on: more than any part of a frame, or it would wait for us, and we for the frame's rest. */
+const READ_AHEAD_BYTES_LOW = FRAME_HEADER_BYTES + FRAME_BYTES_MAX
 
 const MARK_OF = Object.keys(FRAME_MARKS) as FrameMark[]
 
@@ -56,6 +57,9 @@ export class FrameStream {
   readonly stream: Stream
   readonly #unread = new Uint8ArrayList()
   readonly #ended = new AbortController()
+  #receivedBytes = 0
+  #writtenBytes = 0
+  #midMessage = false
   #paused = false
   #failure: Error | undefined
   #wake: (() => void) | undefined
@@ -64,6 +68,7 @@ export class FrameStream {
     this.stream = stream
     stream.addEventListener('message', (event) => {
       this.#unread.append(event.data)
+      this.#receivedBytes += event.data.byteLength
       if (this.#unread.byteLength >= READ_AHEAD_BYTES_MAX) this.#pause()
       // The end may have been announced while the bytes before it were still with the protocol negotiation.
       if (this.#hasNoMore()) this.#end(undefined)
@@ -75,12 +80,32 @@ export class FrameStream {
       if (event.error === undefined) this.#resume()
       this.#end(event.error ?? undefined)
     })
-    if (this.#hasNoMore() || (stream.status !== 'open' && stream.readBufferLength === 0)) this.#end(undefined)
+    if (this.#hasNoMore()) this.#end(undefined)
   }
 
   /** Aborts when nothing can arrive any more. */
   get ended(): AbortSignal {
     return this.#ended.signal
+  }
+
+  /** Bytes that came so far, headers included. */
+  get receivedBytes(): number {
+    return this.#receivedBytes
+  }
+
+  /** Bytes of this stream that lie in our memory: come and not read, or written and not sent. */
+  get heldBytes(): number {
+    return this.#unread.byteLength + this.stream.readBufferLength + this.stream.writeBufferLength
+  }
+
+  /** Bytes that came or were written so far; as long as it stands still, nothing moves here. */
+  get movedBytes(): number {
+    return this.#receivedBytes + this.#writtenBytes
+  }
+
+  /** Whether somebody reads and the other end has begun something: a frame, or a message of several. */
+  get isAwaited(): boolean {
+    return this.#wake !== undefined && (this.#unread.byteLength > 0 || this.#midMessage)
   }
 
   /** Whether another message may begin here. */
@@ -116,6 +141,7 @@ export class FrameStream {
       throw new StreamEndedError('closed to writing', { cause })
     }
     await drained(this.stream, signal)
+    this.#writtenBytes += frame.byteLength
   }
 
   /** Ends it at once at both ends; what was not sent yet is lost. */
@@ -127,23 +153,25 @@ export class FrameStream {
   async close(signal: AbortSignal): Promise<void> {
     try {
       await this.stream.close({ signal })
-    } catch (error) {
-      this.stream.abort(error instanceof Error ? error : new StreamEndedError('not closed', { cause: error }))
+    } catch (cause) {
+      this.stream.abort(new StreamEndedError('not closed', { cause }))
     }
   }
 
   #take(): MarkedFrame | undefined {
     if (this.#unread.byteLength < FRAME_HEADER_BYTES) return undefined
-    const header = this.#unread.subarray(0, FRAME_HEADER_BYTES)
-    const sizeBytes = new DataView(header.buffer, header.byteOffset).getUint32(0)
-    const mark = MARK_OF[header[4] ?? -1]
+    const bytesOfHeader = this.#unread.subarray(0, FRAME_HEADER_BYTES)
+    const header = new DataView(bytesOfHeader.buffer, bytesOfHeader.byteOffset)
+    const sizeBytes = header.getUint32(0)
+    const mark = MARK_OF[header.getUint8(4)]
     if (sizeBytes > FRAME_BYTES_MAX) throw new FrameFormatError(`a frame of ${sizeBytes} bytes`)
-    if (mark === undefined) throw new FrameFormatError(`the mark ${header[4]}`)
+    if (mark === undefined) throw new FrameFormatError(`the mark ${header.getUint8(4)}`)
     if (mark === 'end' && sizeBytes > 0) throw new FrameFormatError('an end with content')
     if (this.#unread.byteLength < FRAME_HEADER_BYTES + sizeBytes) return undefined
     const bytes = this.#unread.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + sizeBytes)
     this.#unread.consume(FRAME_HEADER_BYTES + sizeBytes)
     if (this.#unread.byteLength <= READ_AHEAD_BYTES_LOW) this.#resume()
+    this.#midMessage = mark === 'more'
     return { mark, bytes }
   }
 
@@ -164,7 +192,7 @@ export class FrameStream {
   }
 
   #pause(): void {
-    if (this.#paused || this.stream.readStatus !== 'readable') return
+    // Bytes are only handed over while the stream is readable, so it can be paused.
     this.#paused = true
     this.stream.pause()
   }

@@ -2,22 +2,25 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { noise } from '@chainsafe/libp2p-noise'
 import { autoNATv2 } from '@libp2p/autonat-v2'
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { type CircuitRelayService, circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { dcutr } from '@libp2p/dcutr'
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
 import { identify, identifyPush } from '@libp2p/identify'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import type { Libp2p, PrivateKey, Startable } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { tls } from '@libp2p/tls'
 import { uPnPNAT } from '@libp2p/upnp-nat'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { LevelDatastore } from 'datastore-level'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import type { Clock } from '../core/clock.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
 import type { SigningKey } from '../core/signing-key.ts'
+import { BulkDoor } from './bulk/bulk-door.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { ConnectionKeeper } from './connection-keeper.ts'
 import { KAD_PROTOCOL } from './dht.ts'
@@ -27,10 +30,13 @@ import type { Relays } from './discovery/relays.ts'
 import { ListenFailedError, PortTakenError } from './errors.ts'
 import { CLOSEST_PEERS } from './key-regions.ts'
 import type { Libp2pNetworkOptions } from './libp2p-options.ts'
-import { planListening } from './listen-addresses.ts'
+import { type ListenPlan, planListening } from './listen-addresses.ts'
+import { nativeTls } from './native-tls/native-tls.ts'
+import { TlsIdentity } from './native-tls/tls-identity.ts'
 import { BROADCAST_BYTES_MAX } from './network.ts'
 import { withoutRelayJunk } from './peer-address.ts'
 import { ADDRESS_AGE_MS_MAX } from './peer-memory.ts'
+import { type RelayComponents, RelayWhenPublic } from './relay-when-public.ts'
 
 /** Streams on one connection. */
 const STREAMS_PER_CONNECTION_MAX = 1_024
@@ -50,6 +56,10 @@ export interface Libp2pHost {
   privateKey: PrivateKey
   dht: KadDHT | undefined
   gossip: GossipSub
+  /** Who we are in TLS, by libp2p's way and by ours. */
+  identity: TlsIdentity
+  /** Lets direct connections in beside libp2p's; undefined when they are turned off. */
+  door: BulkDoor | undefined
   transports: Transports
   /** Whether anybody can dial us without a router's or relay's help. */
   isPublic: boolean
@@ -59,6 +69,9 @@ export interface Libp2pHost {
 
 interface Parts {
   key: SigningKey
+  clock: Clock
+  random: Random
+  metrics: Metrics
   /** Absolute; the peer store lies in it. */
   folder: string
   gate: ConnectionGate
@@ -95,12 +108,21 @@ async function start(
   options: Libp2pNetworkOptions,
   base: { datastore: LevelDatastore; privateKey: PrivateKey },
 ): Promise<Libp2pHost> {
-  const { gate, keeper, relays } = parts
+  const { gate, keeper, relays, clock, random, metrics } = parts
   const plan = await planListening(options)
   const usesRelays = options.relayClient && !plan.isPublic
-  const isRelay = options.relayServer === 'auto' ? plan.isPublic : options.relayServer
   const inner: { transports?: Transports } = {}
-  const transports = [tcp(), webSockets(), ...(options.relayClient ? [relays.transport()] : [])]
+  const identity = new TlsIdentity({ clock, random }, base.privateKey)
+  const door = options.bulk ? new BulkDoor(clock) : undefined
+  const secured = nativeTls({
+    identityOf: () => identity,
+    onSecured: (by) => metrics.count('kizuna_tls_connections_total', { by }),
+  })
+  const transports = [
+    door === undefined ? tcp() : door.in(tcp()),
+    webSockets(),
+    ...(options.relayClient ? [relays.transport()] : []),
+  ]
   const services = {
     identify: identify({ timeout: 5_000 }),
     identifyPush: identifyPush(),
@@ -123,7 +145,7 @@ async function start(
     ...(options.autonat ? { autonat: autoNATv2() } : {}),
     ...(options.upnp ? { upnp: uPnPNAT() } : {}),
     ...(options.dht ? { dht: kademlia(options) } : {}),
-    ...(isRelay ? { relay: relayServer(options) } : {}),
+    ...(options.relayServer === false ? {} : { relay: relayServer(options, plan) }),
   }
   const init = {
     privateKey: base.privateKey,
@@ -135,7 +157,7 @@ async function start(
       announceFilter: withoutRelayJunk,
     },
     transports,
-    connectionEncrypters: options.encryption.map((name) => (name === 'tls' ? tls() : noise())),
+    connectionEncrypters: options.encryption.map((name) => (name === 'tls' ? secured : noise())),
     streamMuxers: [
       yamux({
         maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
@@ -171,6 +193,8 @@ async function start(
     privateKey: base.privateKey,
     dht: options.dht ? dht : undefined,
     gossip,
+    identity,
+    door,
     transports: inner.transports as Transports,
     isPublic: plan.isPublic,
     close: () => base.datastore.close(),
@@ -192,13 +216,19 @@ function kademlia(options: Libp2pNetworkOptions) {
 }
 
 /** Without libp2p's default limits, which end a relayed connection after 128 KiB or two minutes. */
-function relayServer(options: Libp2pNetworkOptions) {
-  return circuitRelayServer({
+function relayServer(options: Libp2pNetworkOptions, plan: ListenPlan) {
+  const make = circuitRelayServer({
     reservations: { applyDefaultLimit: false, maxReservations: options.relayReservationsMax },
     maxInboundHopStreams: STREAMS_PER_CONNECTION_MAX,
     maxOutboundHopStreams: STREAMS_PER_CONNECTION_MAX,
     maxOutboundStopStreams: STREAMS_PER_CONNECTION_MAX,
   })
+  const isPublic = options.relayServer === true || plan.isPublic
+  return (components: Parameters<typeof make>[0] & RelayComponents) =>
+    new RelayWhenPublic(
+      { components, server: make(components) as CircuitRelayService & Startable },
+      { isPublic },
+    )
 }
 
 /** libp2p says only in its message what went wrong with which address. */

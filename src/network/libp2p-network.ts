@@ -7,6 +7,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import { type PeerId, parsePeerId, type SigningKey } from '../core/signing-key.ts'
 import { Broadcasts } from './broadcasts.ts'
+import { BulkTransport } from './bulk/bulk-transport.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import { ConnectionKeeper } from './connection-keeper.ts'
 import { Dht } from './dht.ts'
@@ -59,7 +60,7 @@ export function createLibp2pNetwork(
 }
 
 /** What exists only while the network runs. */
-type Running = Libp2pHost & ConnectorHost
+type Running = Libp2pHost & ConnectorHost & { bulk: BulkTransport | undefined }
 
 class Libp2pNetwork implements Network {
   readonly peerId: PeerId
@@ -139,6 +140,7 @@ class Libp2pNetwork implements Network {
     this.#running = undefined
     this.#connector.attach(undefined)
     running.life.abort(new Error('this node stops'))
+    running.bulk?.stop()
     this.#tidyTimer?.stop()
     this.#keeper.stop()
     this.#client.stop()
@@ -233,7 +235,8 @@ class Libp2pNetwork implements Network {
     request: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): AsyncIterable<Uint8Array> {
-    return this.#client.request(peer, protocol, request, options)
+    const direct = this.#running?.bulk?.request(peer, protocol, request, options)
+    return direct ?? this.#client.request(peer, protocol, request, options)
   }
 
   handle(protocol: string, handler: RequestHandler): () => void {
@@ -282,7 +285,7 @@ class Libp2pNetwork implements Network {
     const { clock, random, log, metrics, key, folder } = this.#parts
     const relays = new Relays()
     const started = await startLibp2pHost(
-      { key, folder, gate: this.#gate, keeper: this.#keeper, relays },
+      { key, clock, random, metrics, folder, gate: this.#gate, keeper: this.#keeper, relays },
       this.#options,
     )
     const { host, dht, gossip } = started
@@ -294,12 +297,14 @@ class Libp2pNetwork implements Network {
       ...started,
       memory: new PeerMemory({ host, clock }),
       table,
+      bulk: this.#bulkOf(started),
       life: new AbortController(),
     }
     this.#running = running
     this.#connector.attach(running)
     this.#watchPeers(running)
     await Promise.all([...this.#handlers.keys()].map((protocol) => this.#register(protocol)))
+    await running.bulk?.start()
     gossip.addEventListener('message', ({ detail }) => this.#broadcasts.heard(detail))
     this.#broadcasts.attach(gossip)
     this.#keeper.start()
@@ -324,6 +329,23 @@ class Libp2pNetwork implements Network {
     log.info('network started', { addresses: this.addresses(), public: started.isPublic })
   }
 
+  #bulkOf({ host, identity, door }: Libp2pHost): BulkTransport | undefined {
+    const { clock, metrics, log } = this.#parts
+    if (door === undefined) return undefined
+    const handlerOf = (protocol: string) => this.#handlers.get(protocol)
+    return new BulkTransport({
+      self: this.peerId,
+      host,
+      identity,
+      door,
+      clock,
+      metrics,
+      log: log.named('bulk'),
+      load: this.#server.load,
+      handlerOf,
+    })
+  }
+
   async #during<Result>(
     what: string,
     options: CallOptions,
@@ -338,15 +360,23 @@ class Libp2pNetwork implements Network {
     }
   }
 
-  #watchPeers({ host, memory, life }: Running): void {
+  #watchPeers({ host, memory, life, bulk }: Running): void {
     const { log, metrics } = this.#parts
     host.addEventListener('peer:connect', ({ detail }) => {
       metrics.count('kizuna_peer_connections_total')
       this.#tell('connected', detail.toString() as PeerId)
+      this.#keeper.wake()
+    })
+    let addresses = String(this.addresses())
+    host.addEventListener('self:peer:update', () => {
+      const before = addresses
+      addresses = String(this.addresses())
+      if (addresses !== before && !life.signal.aborted) this.#keeper.wake()
     })
     host.addEventListener('peer:disconnect', ({ detail }) => {
       if (life.signal.aborted) return
       const peer = detail.toString() as PeerId
+      bulk?.drop(peer)
       this.#keeper.disconnected(peer)
       this.#tell('disconnected', peer)
     })
@@ -386,6 +416,7 @@ class Libp2pNetwork implements Network {
 
   #tidy(): void {
     this.#client.closeIdle()
+    this.#running?.bulk?.closeIdle()
     void this.#settleDhtMode().catch((error) => this.#parts.log.warn('DHT mode not settled', { error }))
     this.#tidyTimer = this.#parts.clock.after(TIDY_MS, () => {
       if (this.#running !== undefined) this.#tidy()

@@ -9,6 +9,8 @@ export interface Libp2pNetworkOptions {
   port: number
   /** WebSocket port; 0 takes any free one, -1 turns it off. @default -1 */
   wsPort: number
+  /** With a `wsPort` of 0: the port taken when it is free, so that a restart listens where it did; 0 for none. */
+  wsPortWished: number
   /** One more TCP port, for addresses given out as bootstrap; -1 turns it off. @default -1 */
   dhtPort: number
   /** Addresses to tell others besides those found, such as a forwarded port. They count as proven. */
@@ -47,6 +49,8 @@ export interface Libp2pNetworkOptions {
   upnp: boolean
   /** Have peers check whether our addresses work. @default true */
   autonat: boolean
+  /** Direct TLS connections for bulk requests on the same port; off, everything goes by libp2p. @default true */
+  bulk: boolean
   /** Ways of encrypting offered, best first. @default ['tls', 'noise'] */
   encryption: readonly ('tls' | 'noise')[]
 }
@@ -56,6 +60,7 @@ export const LIBP2P_NETWORK_DEFAULTS: Libp2pNetworkOptions = {
   host: '0.0.0.0',
   port: 0,
   wsPort: -1,
+  wsPortWished: 0,
   dhtPort: -1,
   announce: [],
   connectionsMax: 300,
@@ -75,5 +80,6 @@ export const LIBP2P_NETWORK_DEFAULTS: Libp2pNetworkOptions = {
   relaysWanted: 2,
   upnp: false,
   autonat: true,
+  bulk: true,
   encryption: ['tls', 'noise'],
 }

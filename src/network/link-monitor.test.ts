@@ -2,6 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { test } from 'node:test'
+import { ConnectionClosedError } from '@libp2p/interface'
+import { silentLogger } from '../core/log.ts'
+import { createMetrics } from '../core/metrics.ts'
+import { VirtualClock } from '../core/virtual-clock.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import type { Network } from './network.ts'
 import { addressOf, all, LoopbackNetworks, until } from './start-networks.suite.ts'
 
@@ -41,6 +46,33 @@ test('the round trip to a peer is measured', LIMIT, async () => {
   const [a] = await networks.startPair()
   await until(() => a.connectedPeers()[0]?.latencyMs !== undefined)
   assert.ok((a.connectedPeers()[0]?.latencyMs ?? -1) >= 0)
+})
+
+test('a connection that says it is open and carries no more streams is dropped', async () => {
+  const clock = new VirtualClock()
+  const aborted: Error[] = []
+  // Seen with WebSocket: the other end closed the muxer, its socket never ended.
+  const connection = {
+    status: 'open',
+    remotePeer: { toString: () => 'somebody' },
+    newStream: async () => {
+      throw new ConnectionClosedError('The connection muxer is "closed" and not "open"')
+    },
+    abort: (error: Error) => aborted.push(error),
+  }
+  const host = { addEventListener: () => {}, getConnections: () => [connection] }
+  const parts = {
+    host: host as never,
+    clock,
+    log: silentLogger,
+    metrics: createMetrics({ processMetrics: false }),
+  }
+  const stop = new AbortController()
+  const running = new LinkMonitor(parts).run(stop.signal)
+  await clock.advance(12_000)
+  stop.abort()
+  await running
+  assert.ok(aborted.length > 0)
 })
 
 /** A TCP line to a network, as slow as given; `cut` makes it swallow everything without a word. */

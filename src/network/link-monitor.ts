@@ -77,15 +77,26 @@ export class LinkMonitor {
       if (roundTripMs !== undefined) connection.rtt = roundTripMs
       this.#measuredAt.set(connection, clock.monotonic())
     } catch (error) {
-      // Only silence counts: a refused stream is an answer too.
-      if (signal.aborted || !ended.aborted || connection.status !== 'open') return
-      await clock.sleep(GRACE_MS)
-      if (canHear && (this.#heardAt.get(connection) ?? 0) > askedAt) return
+      if (signal.aborted || connection.status !== 'open') return
+      if (!isOver(error)) {
+        // Only silence counts: a refused stream is an answer too.
+        if (!ended.aborted) return
+        await clock.sleep(GRACE_MS)
+        if (canHear && (this.#heardAt.get(connection) ?? 0) > askedAt) return
+      }
       metrics.count('kizuna_dead_links_total')
       log.info('connection is dead', { peer: connection.remotePeer.toString(), error })
       connection.abort(new Error('the connection is dead', { cause: error }))
     }
   }
+}
+
+/**
+ * Whether a connection that says it is open carries no more streams: its other end closed the muxer, and the end of
+ * the socket below never came. libp2p keeps such WebSockets for ever, and would go on choosing them.
+ */
+function isOver(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ConnectionClosedError'
 }
 
 /** The round trip in milliseconds; undefined when the peer is there and does not know the protocol. */

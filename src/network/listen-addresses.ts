@@ -30,7 +30,9 @@ export async function planListening(options: Libp2pNetworkOptions): Promise<List
     for (const address of own) announce.push(`/${family}/${address}/tcp/${settled}${suffix}`)
   }
   await add(options.port, '')
-  await add(options.wsPort, '/ws')
+  const wishesPort = options.wsPort === 0 && options.wsPortWished > 0
+  const hasWish = wishesPort && (await isFree(options.host, options.wsPortWished))
+  await add(hasWish ? options.wsPortWished : options.wsPort, '/ws')
   await add(options.dhtPort, '')
   const isPublic = announce.some((address) => reachOf(multiaddr(address)) === 0)
   return { listen, announce: [...new Set(announce)], isPublic }
@@ -48,11 +50,19 @@ function publicAddresses(host: string): string[] {
     .filter((address) => reachOf(multiaddr(`/${family === 'IPv6' ? 'ip6' : 'ip4'}/${address}/tcp/1`)) === 0)
 }
 
-function freePort(host: string): Promise<number> {
+function isFree(host: string, port: number): Promise<boolean> {
+  return freePort(host, port).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** The port, or with 0 any free one. Rejects when it is taken. */
+function freePort(host: string, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, host, () => {
+    server.listen(port, host, () => {
       const address = server.address()
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
     })

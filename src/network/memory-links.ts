@@ -28,6 +28,9 @@ export const PERFECT_LINK: LinkFaults = {
   bytesPerSecond: Number.POSITIVE_INFINITY,
 }
 
+/** Peers named in no group of a partition form one together. */
+const REST: readonly number[] = [-1]
+
 /** A message underway; `hops` are the peers it passes, sender and receiver included. */
 export interface Passage {
   hops: readonly PeerId[]
@@ -43,8 +46,8 @@ export class MemoryLinks {
   readonly #links = new Map<string, Partial<LinkFaults>>()
   /** Directed link → when it has sent what was given to it, on the monotonic scale. */
   readonly #busyUntil = new Map<string, number>()
-  /** Peer → number of its group; undefined while there is no partition. */
-  #groups: Map<PeerId, number> | undefined
+  /** Peer → numbers of its groups; undefined while there is no partition. */
+  #groups: Map<PeerId, number[]> | undefined
   #held: Passage[] = []
   /** Called for every message that arrives; the simulator's trace. */
   onArrival: (passage: Passage) => void = () => {}
@@ -73,8 +76,12 @@ export class MemoryLinks {
     return { ...this.#defaults, ...this.#links.get(linkName(a, b)) }
   }
 
+  /** A peer in two groups is a bridge: it reaches both, and they do not reach each other. */
   partition(groups: readonly (readonly PeerId[])[]): void {
-    this.#groups = new Map(groups.flatMap((group, index) => group.map((peer) => [peer, index])))
+    this.#groups = new Map()
+    for (const [index, group] of groups.entries()) {
+      for (const peer of group) this.#groups.set(peer, [...(this.#groups.get(peer) ?? []), index])
+    }
     this.#release()
   }
 
@@ -87,9 +94,10 @@ export class MemoryLinks {
   isOpen(hops: readonly PeerId[]): boolean {
     const groups = this.#groups
     if (groups === undefined) return true
-    // Peers named in no group form one together.
-    const first = groups.get(hops[0] as PeerId) ?? -1
-    return hops.every((peer) => (groups.get(peer) ?? -1) === first)
+    return pairs(hops).every(([a, b]) => {
+      const others = groups.get(b) ?? REST
+      return (groups.get(a) ?? REST).some((group) => others.includes(group))
+    })
   }
 
   /** Draws whether a message is lost on its way. */

@@ -50,6 +50,22 @@ test('a lost frame ends in a typed error by the deadline, never in a wrong answe
   ])
 })
 
+test('a bridge in a partition reaches both sides, which do not reach each other', async () => {
+  const { clock, hub, a, b } = await makeWorld({ delayMs: 5 })
+  const bridge = hub.createNetwork(signingKeyFromSeed(new Uint8Array(32).fill(9)))
+  await bridge.start()
+  hub.partition([
+    [a.peerId, bridge.peerId],
+    [bridge.peerId, b.peerId],
+  ])
+  const across = ask(a, b.peerId, { timeoutMs: 1_000 })
+  const dials = [a, b].map((side) => bridge.connect(side.addresses()[0] ?? ''))
+  await clock.advance(5_000)
+  await Promise.all(dials)
+  assert.notEqual(across.state, 'answered')
+  assert.equal(bridge.isConnected(a.peerId) && bridge.isConnected(b.peerId), true)
+})
+
 test('a partition holds messages, is noticed after 4 s and ends with heal', async () => {
   const { clock, hub, a, b } = await makeWorld({ delayMs: 5 })
   hub.partition([[a.peerId], [b.peerId]])

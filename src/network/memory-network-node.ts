@@ -24,7 +24,7 @@ import { NetworkCall } from './network-call.ts'
 const DIAL_TIMEOUT_MS = 5_000
 /** A kept peer is dialled again after this, doubling up to the maximum. */
 const REDIAL_MS = 1_000
-const REDIAL_MS_MAX = 30_000
+const REDIAL_MS_MAX = 5_000
 /** Bytes a request costs besides its frames. */
 const HEADER_BYTES = 64
 

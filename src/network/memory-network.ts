@@ -72,7 +72,7 @@ export class MemoryNetworkHub implements MemoryNetworkSeat {
   }
 
   /**
-   * Cuts the network into groups; peers in no group form one together. Messages across the cut wait for its end,
+   * Cuts the network into groups; peers in no group form one together, a peer in two is a bridge between them. Messages across the cut wait for its end,
    * connections across it are noticed dead after 4 s, dials across it time out.
    */
   partition(groups: readonly (readonly PeerId[])[]): void {

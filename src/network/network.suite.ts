@@ -49,6 +49,24 @@ export function testNetwork(name: string, create: (count: number) => Promise<Net
     })
   }
 
+  withNetworks('answers bulk requests alike, whichever way they come, many at once', 2, async ([a, b]) => {
+    b?.handle(PROTOCOL, echo)
+    const sent = patterned(300_000)
+    const ask = async () => {
+      const digest: Buffer[] = []
+      // A frame is good only until the next is asked for.
+      for await (const frame of (a as Network).request(idOf(b), PROTOCOL, framesOf(sent), { bulk: true })) {
+        digest.push(Buffer.from(frame))
+      }
+      assert.equal(Buffer.compare(Buffer.concat(digest), sent), 0)
+    }
+    // Another way, where there is one, is opened while the first requests are answered.
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(Array.from({ length: 8 }, ask))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  })
+
   withNetworks('carries an empty request, an empty frame and an empty answer', 2, async ([a, b]) => {
     b?.handle(PROTOCOL, async function* (request) {
       for await (const frame of request) yield frame

@@ -35,6 +35,11 @@ export interface CallOptions {
    * @default 10_000
    */
   timeoutMs?: number
+  /**
+   * Many bytes are expected: they may come another way, and each frame is good only until the next is asked for.
+   * @default false
+   */
+  bulk?: boolean
 }
 
 /** The deadline of a call that names none. */

@@ -4,7 +4,14 @@ import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import { InvalidInputError } from '../core/errors.ts'
 import { signingKeyFromSeed } from '../core/signing-key.ts'
-import { addressesOf, parseAddress, reachOf, sortByReach, withoutRelayJunk } from './peer-address.ts'
+import {
+  addressesOf,
+  looksLikeAddress,
+  parseAddress,
+  reachOf,
+  sortByReach,
+  withoutRelayJunk,
+} from './peer-address.ts'
 
 const peer = signingKeyFromSeed(new Uint8Array(32).fill(1)).peerId
 const other = signingKeyFromSeed(new Uint8Array(32).fill(2)).peerId
@@ -126,4 +133,25 @@ test('of the addresses through one relay only those with the widest reach are to
   const third = signingKeyFromSeed(new Uint8Array(32).fill(3)).peerId
   const onlyLoopback = through('/ip4/127.0.0.1/tcp/1', third)
   assert.deepEqual(withoutRelayJunk([onlyLoopback, good, ...junk]), [onlyLoopback, good])
+})
+
+test('a relay known by its id only, and one that is not named at all, are told as they are', () => {
+  const byId = multiaddr(`/p2p/${other}/p2p-circuit/p2p/${peer}`)
+  const nameless = multiaddr(`/p2p-circuit/p2p/${peer}`)
+  assert.deepEqual(withoutRelayJunk([byId, nameless]), [byId, nameless])
+  assert.equal(reachOf(multiaddr(`/p2p/${other}`)), 0, 'nothing is known against it')
+})
+
+test('of equal reach plain TCP comes before a WebSocket', () => {
+  const plain = multiaddr('/ip4/11.0.0.1/tcp/2')
+  const web = multiaddr('/ip4/11.0.0.1/tcp/1/ws')
+  assert.deepEqual(sortByReach([web, plain]), [plain, web])
+  assert.deepEqual(sortByReach([plain, web]), [plain, web])
+})
+
+test('an address is told from a peer id by its form', () => {
+  for (const text of ['/dns/node.example.org/tcp/1', 'node.example.org:4001', '[::1]:4001']) {
+    assert.equal(looksLikeAddress(text), true, text)
+  }
+  assert.equal(looksLikeAddress(peer), false)
 })

@@ -71,13 +71,16 @@ export function isRelayed(address: Multiaddr): boolean {
 /** 0: anybody can dial it; 1: those on our networks; 2: through a relay; 3: only this machine. */
 export function reachOf(address: Multiaddr): 0 | 1 | 2 | 3 {
   if (isRelayed(address)) return 2
-  if (isLoopbackAddress(address)) return 3
-  return isPrivateAddress(address) ? 1 : 0
+  if (isLoopback(address)) return 3
+  return isPrivate(address) ? 1 : 0
 }
 
-/** Widest reach first. */
+/** Widest reach first; of equal reach plain TCP before WebSocket, which costs more. */
 export function sortByReach(addresses: readonly Multiaddr[]): Multiaddr[] {
-  return addresses.toSorted((a, b) => reachOf(a) - reachOf(b))
+  const isWebSocket = (address: Multiaddr) => address.getComponents().some(({ name }) => /^wss?$/.test(name))
+  return addresses.toSorted(
+    (a, b) => reachOf(a) - reachOf(b) || Number(isWebSocket(a)) - Number(isWebSocket(b)),
+  )
 }
 
 /**
@@ -90,7 +93,7 @@ export function withoutRelayJunk(addresses: readonly Multiaddr[]): Multiaddr[] {
     const [hop = '', rest] = address.toString().split('/p2p-circuit')
     return rest === undefined
       ? undefined
-      : { id: hop.split('/p2p/').at(-1) ?? '', reach: reachOf(multiaddr(hop)) }
+      : { id: hop.slice(hop.lastIndexOf('/p2p/') + 1), reach: reachOf(multiaddr(hop)) }
   }
   for (const address of addresses) {
     const relay = relayOf(address)
@@ -125,20 +128,4 @@ function readAddress(text: string): Multiaddr | undefined {
 
 function isHostName(text: string): boolean {
   return /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text) && !/^[\d.]+$/.test(text)
-}
-
-function isLoopbackAddress(address: Multiaddr): boolean {
-  try {
-    return isLoopback(address)
-  } catch {
-    return false
-  }
-}
-
-function isPrivateAddress(address: Multiaddr): boolean {
-  try {
-    return isPrivate(address)
-  } catch {
-    return false
-  }
 }

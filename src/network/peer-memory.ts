@@ -8,6 +8,8 @@ import { addressesOf, sortByReach, withPeer } from './peer-address.ts'
 
 /** Addresses remembered of one peer. */
 export const ADDRESSES_PER_PEER_MAX = 16
+/** Addresses on disk of one peer; what is heard of it beyond them is not noted, so that nobody can fill our disk. */
+const NOTED_ADDRESSES_MAX = 64
 /** An address unconfirmed for this long is forgotten; libp2p's own hour would lose everybody overnight. */
 export const ADDRESS_AGE_MS_MAX = 30 * 24 * 60 * 60 * 1000
 /** Peers on disk; beyond it those unseen for longest are forgotten at the next start. */
@@ -30,7 +32,11 @@ export class PeerMemory {
   /** Adds addresses to what is known of a peer; those that are none, or lead elsewhere, are left out. */
   async remember(peer: PeerAddresses): Promise<void> {
     const multiaddrs = addressesOf(peer.peer, peer.addresses, ADDRESSES_PER_PEER_MAX)
-    if (multiaddrs.length > 0) await this.#host.peerStore.merge(peerIdFromString(peer.peer), { multiaddrs })
+    if (multiaddrs.length === 0) return
+    const id = peerIdFromString(peer.peer)
+    const known = await this.#host.peerStore.get(id).catch(() => undefined)
+    const room = NOTED_ADDRESSES_MAX - (known?.addresses.length ?? 0)
+    if (room > 0) await this.#host.peerStore.merge(id, { multiaddrs: multiaddrs.slice(0, room) })
   }
 
   /** Where a peer may be, the address that worked last time among them. */

@@ -16,12 +16,15 @@ export interface ProviderView {
 
 /**
  * A provider record as the older programs had it: one entry per IP address and TCP port of the peer itself. Ways
- * through relays are left out, because their address is another's; those by name, because a name is no address.
+ * through relays are left out, because their address is another's; those by name, because a name is no address; those
+ * by WebSocket, because their port does not speak plain TCP.
  */
 export function toProviderViews({ peer, addresses }: PeerAddresses): ProviderView[] {
   const views = addressesOf(peer, addresses, ADDRESSES_MAX).flatMap((address) => {
     if (isRelayed(address)) return []
     const parts = new Map(address.getComponents().map(({ name, value }) => [name, value]))
+    // The older programs spoke plain TCP only: a port that expects WebSocket would not understand them.
+    if (parts.has('ws') || parts.has('wss')) return []
     const ip = parts.get('ip4') ?? parts.get('ip6')
     const port = parts.get('tcp')
     return ip === undefined || port === undefined ? [] : [{ node_id: peer, ip, port: Number(port) }]

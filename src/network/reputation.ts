@@ -4,10 +4,18 @@ import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 
 /**
- * What a peer did. `forged` is only for what a third party could check too, such as a record with a signature
+ * What a peer did. `misbehaved` is an answer that no honest program sends, such as one to another question; `forged` is only for what a third party could check too, such as a record with a signature
  * that does not fit: it is the one thing that bans.
  */
-export type PeerDeed = 'good-chunk' | 'bad-chunk' | 'slow' | 'timeout' | 'refused' | 'forged' | 'spam'
+export type PeerDeed =
+  | 'good-chunk'
+  | 'bad-chunk'
+  | 'misbehaved'
+  | 'slow'
+  | 'timeout'
+  | 'refused'
+  | 'forged'
+  | 'spam'
 
 /** What is kept of a peer across restarts; times are whole wall-clock milliseconds since 1970. */
 export interface StoredReputation {
@@ -42,7 +50,12 @@ const SUSPENDED_AT_OR_BELOW = -50
 /** Where a peer stands when its suspension ends: two more bad chunks suspend it again. */
 const TRUST_AFTER_SUSPENSION = -20
 /** Lasting trust: what somebody did on purpose, or a broken machine does again and again. */
-const TRUST_OF: Partial<Record<PeerDeed, number>> = { 'good-chunk': 1, 'bad-chunk': -25, spam: -10 }
+const TRUST_OF: Partial<Record<PeerDeed, number>> = {
+  'good-chunk': 1,
+  'bad-chunk': -25,
+  misbehaved: -25,
+  spam: -10,
+}
 /** Passing strain: what happens to honest peers on bad days. It lowers the score and never suspends. */
 const STRAIN_OF: Partial<Record<PeerDeed, number>> = { timeout: 5, slow: 2, refused: 1, 'good-chunk': -2 }
 const STRAIN_MAX = 40

@@ -152,7 +152,8 @@ export class RequestClient {
   }
 
   async #open(peer: PeerId, protocol: string, lane: Lane, call: NetworkCall): Promise<KeptStream> {
-    for (let attempt = 0; ; attempt++) {
+    let isFirstAttempt = true
+    for (;;) {
       const connection = await this.#parts.connectionTo(peer, call)
       const kept = this.#takeIdle(lane, connection)
       if (kept !== undefined) return kept
@@ -165,10 +166,15 @@ export class RequestClient {
         return { frames: new FrameStream(await opening), connection, idleSince: 0 }
       } catch (cause) {
         call.signal.throwIfAborted()
-        if (nameOf(cause) === 'UnsupportedProtocolError') throw new RequestRefusedError({ peer, protocol })
+        // By its name: another copy of the library may have thrown it.
+        if (cause instanceof Error && cause.name === 'UnsupportedProtocolError') {
+          throw new RequestRefusedError({ peer, protocol })
+        }
         // The connection may have died unnoticed. Nothing was sent yet, so another one may be tried.
-        if (attempt > 0 || connection.status === 'open')
+        if (!isFirstAttempt || connection.status === 'open') {
           throw new ConnectionLostError({ peer, protocol, cause })
+        }
+        isFirstAttempt = false
       }
     }
   }
@@ -271,8 +277,4 @@ class Exchange {
   #misbehaved(reason: string): PeerMisbehavedError {
     return new PeerMisbehavedError({ peer: this.#facts.peer, reason: `it sent ${reason}` })
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : ''
 }

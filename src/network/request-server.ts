@@ -1,21 +1,22 @@
+import assert from 'node:assert/strict'
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError, DeadlineError } from '../core/errors.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
+import { AnsweringLoad } from './answering-load.ts'
 import { encodeErrorFrame } from './error-frame.ts'
 import { ConnectionLostError, RateLimitedError, RequestRefusedError } from './errors.ts'
 import { FrameFormatError, FrameStream, type MarkedFrame } from './frame-stream.ts'
 import type { RequestHandler } from './network.ts'
 import { NetworkCall } from './network-call.ts'
+import { PACE_MS, PaceWatch } from './pace-watch.ts'
 
-/** Requests answered at once; more are told to come back. */
-const ANSWERS_MAX = 1_024
 /** A kept stream on which nothing is asked for this long is closed; askers let go of theirs earlier. */
 const IDLE_MS = 90_000
-/** A peer that neither sends the rest of its request nor takes the answer for this long is dropped. */
-const STALL_MS = 60_000
+/** A peer that takes nothing of the answer for this long is dropped; what it sends has a pace to keep, too. */
+const STALL_MS = 30_000
 /** An asker that got its whole answer ends its request within this time, or is hung up on. */
 const HANG_UP_MS = 5_000
 /** Frames of a request that are read over after its answer, so that the stream can be kept. */
@@ -33,18 +34,29 @@ interface Parts {
 
 /** Answers the requests that arrive on streams, one at a time on each. */
 export class RequestServer {
+  /** Shared with whoever else answers requests of others. */
+  readonly load: AnsweringLoad
   readonly #parts: Parts
   readonly #streams = new Set<FrameStream>()
-  #answering = 0
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.load = new AnsweringLoad(parts)
   }
 
   /** Serves a stream until either end closes it. */
   async serve(protocol: string, stream: Stream, connection: Connection): Promise<void> {
     const frames = new FrameStream(stream)
+    const pace = new PaceWatch(this.#parts.clock, {
+      received: () => frames.receivedBytes,
+      owes: () => Number(frames.isAwaited),
+      onTooSlow: () => {
+        this.load.countSlow()
+        frames.reset(new DeadlineError({ what: 'The rest of a request', timeoutMs: PACE_MS }))
+      },
+    })
     this.#streams.add(frames)
+    this.load.memory.add(frames)
     try {
       while (await this.#answerNext(protocol, frames, connection));
       await frames.close(this.#parts.clock.deadline(HANG_UP_MS))
@@ -56,8 +68,10 @@ export class RequestServer {
         peer: connection.remotePeer.toString(),
         error,
       })
-      frames.reset(error instanceof Error ? error : new Error('dropped', { cause: error }))
+      frames.reset(new AbortedError({ what: 'Answering', cause: error }))
     } finally {
+      pace.stop()
+      this.load.memory.remove(frames)
       this.#streams.delete(frames)
     }
   }
@@ -87,12 +101,12 @@ export class RequestServer {
     frames.ended.addEventListener('abort', hungUp)
     if (frames.ended.aborted) hungUp()
     const request = new IncomingRequest(frames, first, call)
-    this.#answering++
+    this.load.begin()
     try {
       const outcome = await this.#answer(protocol, request, { frames, call, from, connection })
       metrics.count('kizuna_requests_total', { direction: 'in', outcome })
     } finally {
-      this.#answering--
+      this.load.end()
       frames.ended.removeEventListener('abort', hungUp)
       call.end()
     }
@@ -113,7 +127,7 @@ export class RequestServer {
     let answer: AsyncIterator<Uint8Array> | undefined
     try {
       if (handler === undefined) throw new RequestRefusedError({ peer: this.#parts.self, protocol })
-      if (this.#answering > ANSWERS_MAX) {
+      if (this.load.isOver) {
         throw new RateLimitedError({ what: 'open requests', retryAfterMs: 1_000 })
       }
       const path = connection.direct ? 'direct' : 'relayed'
@@ -189,7 +203,8 @@ class IncomingRequest implements AsyncIterable<Uint8Array> {
     this.#call.progress()
     try {
       const frame = await this.#frames.read(this.#call.signal)
-      if (frame === undefined) throw new FrameFormatError('an end in the middle of a request')
+      // Whoever ends the stream has hung up, which ended the call before its frames did.
+      assert(frame !== undefined)
       this.#check(frame)
       return frame
     } finally {

@@ -1,0 +1,165 @@
+/** What slow and greedy askers get of direct connections: in virtual time, over real sockets. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { VirtualClock } from '../../core/virtual-clock.ts'
+import { closing } from '../native-tls/stock-hosts.suite.ts'
+import { until } from '../start-networks.suite.ts'
+import { credit, ECHO, frame, ServedWorld } from './served-world.suite.ts'
+import { TAKING_MS, TakingWatch } from './taking-watch.ts'
+
+const SOON_MS = 8_000
+const KIB_60 = 'x'.repeat(60 * 1_024)
+
+describe('guards of direct connections', { timeout: 60_000 }, () => {
+  test('a request of one byte a second, each in a frame of its own, is dropped within 15 s [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    const client = await world.dial()
+    client.resume()
+    client.write(frame(1, 'open', '/test/eat/1'))
+    for (let second = 0; second < 15 && !client.destroyed; second++) {
+      client.write(frame(1, 'more', 'x'))
+      await until(() => world.receivedBytes === second + 1 || client.destroyed)
+      await clock.advance(1_000)
+    }
+    await closing(client, SOON_MS)
+    assert.equal(await world.metrics.total('kizuna_network_slow_peers_total'), 1)
+    await until(() => world.load.answering === 0)
+  })
+
+  test('many requests of one byte a second each are dropped as one is, though together they are more [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    const client = await world.dial()
+    for (let id = 1; id <= 60; id++) client.write(frame(id, 'open', '/test/eat/1'))
+    for (let second = 0; second < 15 && !client.destroyed; second++) {
+      for (let id = 1; id <= 60; id++) client.write(frame(id, 'more', 'x'))
+      await until(() => world.receivedBytes === 60 * (second + 1) || client.destroyed)
+      await clock.advance(1_000)
+    }
+    await closing(client, SOON_MS)
+  })
+
+  test('a request that begins and says nothing is dropped within 15 s [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    const client = await world.dial()
+    client.write(frame(1, 'open', ECHO))
+    await until(() => world.load.answering === 1)
+    await clock.advance(15_000)
+    await closing(client, SOON_MS)
+  })
+
+  test('a request whose bytes come slowly, but at the least pace, is served to its end [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    const client = await world.dial()
+    const frames = world.framesOf(client, 1)
+    client.write(frame(1, 'open', '/test/eat/1'))
+    for (let step = 1; step <= 12; step++) {
+      client.write(frame(1, 'more', 'x'.repeat(3_000)))
+      await until(() => world.receivedBytes === step * 3_000)
+      await clock.advance(5_000)
+    }
+    client.write(frame(1, 'end', ''))
+    assert.deepEqual(await frames, [[1, 'more', 'eaten']])
+  })
+
+  test('an answer that nobody reads is given up after 30 s, and its place is free [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    const client = await world.dial()
+    client.write(frame(1, 'open', '/test/endless/1'))
+    client.write(frame(1, 'end', ''))
+    // All that the window allows has been read from TCP, but no more was asked for.
+    await world.framesOf(client, 8)
+    await clock.advance(29_000)
+    assert.equal(world.load.answering, 1)
+    await clock.advance(3_000)
+    await closing(client, SOON_MS)
+    await until(() => world.load.answering === 0)
+  })
+
+  test('requests that fill the memory and stand still go, with their connection [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    const client = await world.dial()
+    for (let id = 1; id <= 60; id++) {
+      client.write(frame(id, 'open', '/test/deaf/1'))
+      for (let count = 0; count < 8; count++) client.write(frame(id, 'more', KIB_60))
+    }
+    await new Promise((resolve) => client.write(frame(61, 'open', '/test/deaf/1'), resolve))
+    await until(() => world.asked === 61)
+    await clock.advance(2_500)
+    await closing(client, SOON_MS)
+    assert.ok((await world.metrics.total('kizuna_network_slow_peers_total')) > 0)
+    await until(() => world.load.answering === 0)
+  })
+
+  test('places are shared with the requests that come by libp2p [R-05]', async () => {
+    await using world = await ServedWorld.start()
+    for (let count = 0; count < 1_024; count++) world.load.begin()
+    const client = await world.dial()
+    client.write(frame(1, 'open', ECHO))
+    const [[id, mark, text] = []] = await world.framesOf(client, 1)
+    assert.deepEqual([id, mark], [1, 'error'])
+    assert.match(String(text), /RATE_LIMITED/)
+    assert.equal(world.load.answering, 1_024)
+  })
+
+  test('a connection on which nothing is asked is closed after a while [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    const client = await world.dial()
+    client.write(frame(1, 'open', ECHO))
+    client.write(frame(1, 'end', ''))
+    await world.framesOf(client, 1)
+    await until(() => world.load.answering === 0)
+    await clock.advance(91_000)
+    await closing(client, SOON_MS)
+  })
+
+  test('a third connection of one peer is refused, and credits open nothing [R-05]', async () => {
+    await using world = await ServedWorld.start()
+    await Promise.all([world.dial(), world.dial()])
+    const third = await world.dial()
+    third.write(credit(1, 262_144))
+    await closing(third, SOON_MS)
+    assert.match(await world.metrics.print(), /kizuna_bulk_refusals_total\{reason="links"\} 1/)
+  })
+
+  test('one network gets so many handshakes a second and no more [R-05]', async () => {
+    await using world = await ServedWorld.start({ clock: new VirtualClock() })
+    for (let count = 1; count <= 101; count++) {
+      const socket = await world.tcp(Buffer.from([0x16]))
+      socket.destroy()
+      await until(async () => (await world.metrics.total('kizuna_bulk_refusals_total')) === count, SOON_MS, 1)
+    }
+    const printed = await world.metrics.print()
+    assert.match(printed, /kizuna_bulk_refusals_total\{reason="handshake"\} 100/)
+    assert.match(printed, /kizuna_bulk_refusals_total\{reason="busy"\} 1/)
+  })
+})
+
+test('who takes none of what waits for 30 s is dropped, who takes something or has nothing to take is not [R-05]', async () => {
+  const clock = new VirtualClock()
+  const state = { taken: 0, waits: false, dropped: false }
+  const watch = new TakingWatch(clock, {
+    taken: () => state.taken,
+    waiting: () => state.waits,
+    onTooSlow: () => {
+      state.dropped = true
+    },
+  })
+  await clock.advance(2 * TAKING_MS)
+  state.waits = true
+  for (let round = 0; round < 5; round++) {
+    await clock.advance(TAKING_MS - 5_000)
+    state.taken++
+  }
+  assert.equal(state.dropped, false)
+  await clock.advance(TAKING_MS + 5_000)
+  assert.equal(state.dropped, true)
+  watch.stop()
+  assert.equal(clock.pendingCount, 0)
+})

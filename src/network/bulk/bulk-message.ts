@@ -1,0 +1,136 @@
+import { type MarkedFrame, StreamEndedError } from '../frame-stream.ts'
+import { BulkFormatError, type BulkHeader, costOf, WINDOW_BYTES } from './bulk-frame.ts'
+
+/** A credit is at least so much: a reader reports half a window at a time, and nobody is kept busy with words. */
+const CREDIT_STEP_BYTES = WINDOW_BYTES / 2
+
+/** The frames of one message that come in, as far as they are not read yet: never more than the window. */
+export class IncomingMessage {
+  readonly #frames: MarkedFrame[] = []
+  readonly #allow: (bytes: number) => void
+  #window = WINDOW_BYTES
+  #unreported = 0
+  #failure: Error | undefined
+  #wake: (() => void) | undefined
+  /** Whether its last frame came. */
+  isWhole = false
+  #heldBytes = 0
+  #receivedBytes = 0
+
+  /** @param allow tells the other end that so much more may come. */
+  constructor(allow: (bytes: number) => void) {
+    this.#allow = allow
+  }
+
+  /** Bytes that came and were not read, as the window counts them. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** Bytes that came so far, as the window counts them. */
+  get receivedBytes(): number {
+    return this.#receivedBytes
+  }
+
+  /** Whether somebody reads and the other end has not sent what is read next. */
+  get isAwaited(): boolean {
+    return this.#wake !== undefined && this.#failure === undefined && this.#frames.length === 0
+  }
+
+  /** Before memory is taken for a frame. @throws BulkFormatError when more comes than was allowed. */
+  expect({ mark, sizeBytes }: BulkHeader): void {
+    if (this.isWhole) throw new BulkFormatError('a frame after the last')
+    // The one that ends a message waits for no window.
+    if (mark === 'end' || mark === 'error') return
+    if (costOf(sizeBytes) > this.#window) throw new BulkFormatError('more than the window allows')
+    this.#window -= costOf(sizeBytes)
+  }
+
+  push(frame: MarkedFrame): void {
+    if (frame.mark !== 'more') this.isWhole = true
+    const cost = costOf(frame.bytes.byteLength)
+    this.#heldBytes += cost
+    this.#receivedBytes += cost
+    this.#frames.push(frame)
+    this.#wake?.()
+  }
+
+  /** Nothing more will come; what came can still be read. */
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#wake?.()
+  }
+
+  /** @throws the signal's reason, or why nothing comes any more. */
+  async read(signal: AbortSignal): Promise<MarkedFrame> {
+    for (;;) {
+      signal.throwIfAborted()
+      const frame = this.#frames.shift()
+      if (frame !== undefined) {
+        const cost = costOf(frame.bytes.byteLength)
+        this.#heldBytes -= cost
+        this.#read(cost)
+        return frame
+      }
+      if (this.#failure !== undefined) throw this.#failure
+      await wakened(signal, (wake) => {
+        this.#wake = wake
+      })
+      this.#wake = undefined
+    }
+  }
+
+  /** Half a window at a time: not one word for every frame. */
+  #read(cost: number): void {
+    this.#unreported += cost
+    if (this.#unreported < CREDIT_STEP_BYTES || this.isWhole || this.#failure !== undefined) return
+    this.#window += this.#unreported
+    this.#allow(this.#unreported)
+    this.#unreported = 0
+  }
+}
+
+/** What the other end lets us send of one message. */
+export class SendingWindow {
+  #left = WINDOW_BYTES
+  #ended = false
+  #wake: (() => void) | undefined
+
+  /** @throws BulkFormatError when it allows more than was used, or next to nothing. */
+  allow(bytes: number): void {
+    if (bytes < CREDIT_STEP_BYTES) throw new BulkFormatError('a credit that is not worth its frame')
+    if (this.#left + bytes > WINDOW_BYTES) throw new BulkFormatError('a window larger than it may be')
+    this.#left += bytes
+    this.#wake?.()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#wake?.()
+  }
+
+  /** Waits until a frame of this length may go. @throws StreamEndedError, or the signal's reason. */
+  async take(sizeBytes: number, signal: AbortSignal): Promise<void> {
+    while (!this.#ended && this.#left < costOf(sizeBytes)) {
+      signal.throwIfAborted()
+      await wakened(signal, (wake) => {
+        this.#wake = wake
+      })
+      this.#wake = undefined
+    }
+    signal.throwIfAborted()
+    if (this.#ended) throw new StreamEndedError('closed to writing')
+    this.#left -= costOf(sizeBytes)
+  }
+}
+
+async function wakened(signal: AbortSignal, listen: (wake: () => void) => void): Promise<void> {
+  let wake = () => {}
+  const woken = new Promise<void>((resolve) => {
+    wake = resolve
+  })
+  listen(wake)
+  signal.addEventListener('abort', wake, { once: true })
+  await woken
+  signal.removeEventListener('abort', wake)
+}

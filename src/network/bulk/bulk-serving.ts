@@ -1,0 +1,262 @@
+import type { TLSSocket } from 'node:tls'
+import type { Timer } from '../../core/clock.ts'
+import type { PeerId } from '../../core/signing-key.ts'
+import { encodeErrorFrame } from '../error-frame.ts'
+import { ConnectionLostError, RateLimitedError, RequestRefusedError } from '../errors.ts'
+import { StreamEndedError } from '../frame-stream.ts'
+import type { MemoryHolder } from '../held-memory.ts'
+import type { RequestHandler } from '../network.ts'
+import { NetworkCall } from '../network-call.ts'
+import {
+  BulkFormatError,
+  BulkFrameReader,
+  type BulkHeader,
+  costOf,
+  type FrameTaker,
+  WINDOW_BYTES,
+} from './bulk-frame.ts'
+import { BulkLink } from './bulk-link.ts'
+import { IncomingMessage, SendingWindow } from './bulk-message.ts'
+import type { BulkServerParts } from './bulk-server.ts'
+
+/** Requests of one connection answered at once; more are told to come back. */
+export const REQUESTS_AT_ONCE_MAX = 64
+/** Refused requests whose words are not sent yet; who asks on and on without listening is hung up on. */
+const REFUSALS_WAITING_MAX = 64
+/** A request of which nothing more comes for this long ends its connection; the pace of the whole is watched besides. */
+const READ_STALL_MS = 60_000
+/** So does an answer of which nothing is read for this long. */
+const ANSWER_STALL_MS = 30_000
+/** A connection on which nothing is asked for this long is closed; askers let go of theirs earlier. */
+const IDLE_MS = 90_000
+
+/** A request being answered. */
+interface Answering extends MemoryHolder {
+  message: IncomingMessage
+  window: SendingWindow
+  call: NetworkCall
+  /** Bytes that were written and not taken, and all that were taken. */
+  sendingBytes: number
+  sentBytes: number
+}
+
+/** One direct connection of a peer, on which we answer. */
+export class BulkServing implements FrameTaker {
+  readonly #parts: BulkServerParts & { socket: TLSSocket; peer: PeerId }
+  readonly #link: BulkLink
+  readonly #open = new Map<number, Answering>()
+  #lastId = 0
+  #refusalsWaiting = 0
+  #idle: Timer | undefined
+  /** What may still be on its way for requests that were answered before all of them had come. */
+  #straysAllowed = 0
+
+  constructor(parts: BulkServerParts & { socket: TLSSocket; peer: PeerId }) {
+    this.#parts = parts
+    const { socket, clock, metrics } = parts
+    const reader = new BulkFrameReader(this)
+    this.#link = new BulkLink({
+      socket,
+      reader,
+      clock,
+      owes: () => [...this.#open.values()].filter(({ message }) => message.isAwaited).length,
+      onSlow: () => parts.load.countSlow(),
+    })
+    socket.on('data', (bytes: Buffer) => {
+      if (this.ended.aborted) return
+      this.#link.received(bytes.byteLength)
+      try {
+        reader.push(bytes)
+      } catch (error) {
+        if (!(error instanceof BulkFormatError)) throw error
+        metrics.count('kizuna_network_bad_frames_total')
+        this.close(error)
+      }
+    })
+    this.ended.addEventListener('abort', () => {
+      this.#idle?.stop()
+      for (const each of this.#open.values()) this.#giveUp(each)
+    })
+    this.#rest()
+    // TLS tells nobody whether it was refused: this does.
+    this.#link.send(0, 'ready').catch(() => {})
+  }
+
+  get ended(): AbortSignal {
+    return this.#link.ended
+  }
+
+  close(reason: Error): void {
+    this.#link.close(reason)
+  }
+
+  #rest(): void {
+    if (this.ended.aborted) return
+    this.#idle = this.#parts.clock.after(IDLE_MS, () => this.close(new Error('idle')))
+  }
+
+  begin(header: BulkHeader): Uint8Array {
+    const { id, mark, sizeBytes } = header
+    if (mark === 'open') {
+      if (id <= this.#lastId) throw new BulkFormatError('a number that was used before')
+      this.#lastId = id
+    } else if (id === 0 || id > this.#lastId) throw new BulkFormatError('a request that was not begun')
+    else if (mark === 'error' || mark === 'ready') throw new BulkFormatError(`“${mark}” of an asker`)
+    else this.#expect(header)
+    return Buffer.allocUnsafeSlow(sizeBytes)
+  }
+
+  #expect(header: BulkHeader): void {
+    const { mark, sizeBytes, id } = header
+    const open = this.#open.get(id)
+    if (open === undefined) {
+      this.#straysAllowed -= costOf(sizeBytes)
+      if (this.#straysAllowed < 0) throw new BulkFormatError('more for requests that were answered')
+    } else if (mark === 'more' || mark === 'last' || mark === 'end') open.message.expect(header)
+  }
+
+  whole({ id, mark }: BulkHeader, bytes: Uint8Array): void {
+    if (mark === 'open') {
+      this.#begin(id, Buffer.from(bytes).toString())
+      return
+    }
+    // What comes for a request that was answered already was on its way.
+    const open = this.#open.get(id)
+    if (open === undefined) return
+    if (mark === 'cancel') this.#giveUp(open)
+    else if (mark === 'credit') open.window.allow(Buffer.from(bytes).readUInt32BE())
+    else if (mark === 'more' || mark === 'last' || mark === 'end') open.message.push({ mark, bytes })
+  }
+
+  #giveUp({ call, message, window }: Answering): void {
+    const error = new ConnectionLostError({ peer: this.#parts.peer, protocol: 'bulk' })
+    call.fail(error)
+    message.fail(error)
+    window.end()
+  }
+
+  #begin(id: number, protocol: string): void {
+    const { clock, load, log, metrics, handlerOf, self } = this.#parts
+    const handler = handlerOf(protocol)
+    if (this.#open.size >= REQUESTS_AT_ONCE_MAX) {
+      this.#refuse(id, new RateLimitedError({ what: 'open requests', retryAfterMs: 1_000 }))
+      return
+    }
+    if (handler === undefined) {
+      this.#refuse(id, new RequestRefusedError({ peer: self, protocol }))
+      return
+    }
+    const credit = (bytes: number) => {
+      const content = Buffer.alloc(4)
+      content.writeUInt32BE(bytes)
+      this.#link.send(id, 'credit', content).catch(() => {})
+    }
+    load.begin()
+    if (load.isOver) {
+      load.end()
+      this.#refuse(id, new RateLimitedError({ what: 'open requests', retryAfterMs: 1_000 }))
+      return
+    }
+    const message = new IncomingMessage(credit)
+    const answering: Answering = {
+      message,
+      window: new SendingWindow(),
+      call: new NetworkCall(clock, `Answering ${protocol}`, { timeoutMs: READ_STALL_MS }),
+      sendingBytes: 0,
+      sentBytes: 0,
+      get heldBytes() {
+        return message.heldBytes + this.sendingBytes
+      },
+      get movedBytes() {
+        return message.receivedBytes + this.sentBytes
+      },
+      // Who fills our memory is not asked to stop: the connection goes, and all that it holds.
+      reset: (reason) => this.close(reason),
+    }
+    this.#idle?.stop()
+    this.#open.set(id, answering)
+    load.memory.add(answering)
+    this.#answer(id, handler, answering)
+      .then((outcome) => metrics.count('kizuna_requests_total', { direction: 'in', outcome }))
+      .catch((error) => log.debug('direct answer dropped', { protocol, peer: this.#parts.peer, error }))
+      .finally(() => {
+        this.#open.delete(id)
+        load.memory.remove(answering)
+        load.end()
+        if (this.#open.size === 0) this.#rest()
+        this.#straysAllowed += WINDOW_BYTES
+        answering.call.end()
+      })
+  }
+
+  async #answer(id: number, handler: RequestHandler, answering: Answering): Promise<'answered' | 'refused'> {
+    const { message, window, call } = answering
+    let answer: AsyncIterator<Uint8Array> | undefined
+    try {
+      const context = { from: this.#parts.peer, path: 'direct', signal: call.signal } as const
+      // How long the handler thinks is the asker's business: it has the deadline.
+      call.rest()
+      answer = handler(framesOf(message, call), context)[Symbol.asyncIterator]()
+      for (;;) {
+        const next = await call.race(answer.next())
+        if (next.done === true) break
+        call.progress(ANSWER_STALL_MS)
+        await window.take(next.value.byteLength, call.signal)
+        // Not given up while bytes are with the system: the buffer is the handler's again only afterwards.
+        await this.#send(id, answering, 'more', next.value)
+      }
+      await this.#send(id, answering, 'end')
+      return 'answered'
+    } catch (error) {
+      answer?.return?.()?.catch(() => {})
+      if (this.ended.aborted) throw error
+      // Too slow is not cancelled: the connection is of no use any more.
+      if (call.signal.aborted && !(call.signal.reason instanceof ConnectionLostError))
+        this.close(error as Error)
+      if (call.signal.aborted || error instanceof StreamEndedError) {
+        await this.#link.send(id, 'end')
+        throw error
+      }
+      if (!isExpected(error)) this.#parts.log.warn('request handler failed', { error })
+      await this.#link.send(id, 'error', encodeErrorFrame(error))
+      return 'refused'
+    }
+  }
+
+  async #send(id: number, answering: Answering, mark: 'more' | 'end', bytes?: Uint8Array): Promise<void> {
+    const { call } = answering
+    // The link watches that what waits is taken.
+    call.rest()
+    answering.sendingBytes = bytes?.byteLength ?? 0
+    await call.race(this.#link.send(id, mark, bytes))
+    answering.sentBytes += answering.sendingBytes
+    answering.sendingBytes = 0
+  }
+
+  #refuse(id: number, error: Error): void {
+    this.#parts.metrics.count('kizuna_requests_total', { direction: 'in', outcome: 'refused' })
+    this.#straysAllowed += WINDOW_BYTES
+    this.#refusalsWaiting++
+    if (this.#refusalsWaiting > REFUSALS_WAITING_MAX) this.close(error)
+    else {
+      this.#link
+        .send(id, 'error', encodeErrorFrame(error))
+        .catch(() => {})
+        .finally(() => this.#refusalsWaiting--)
+    }
+  }
+}
+
+async function* framesOf(message: IncomingMessage, call: NetworkCall): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    call.progress()
+    const frame = await message.read(call.signal)
+    call.rest()
+    if (frame.mark !== 'end') yield frame.bytes
+    if (frame.mark !== 'more') return
+  }
+}
+
+function isExpected(error: unknown): boolean {
+  return error instanceof Error && 'kind' in error && error.kind !== 'internal'
+}
