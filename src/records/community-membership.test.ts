@@ -13,7 +13,7 @@ import { MEMBER_KIND } from './record.ts'
 import { signRecord } from './record-codec.ts'
 import { encodeRequest, packRecords, RECORDS_PROTOCOL } from './records-protocol.ts'
 import { listSharedFiles, putFileRemoval } from './removal-record.ts'
-import { openWithSpaceKey, sealWithSpaceKey } from './space-seal.ts'
+import { openWithSpaceKeys, sealWithSpaceKey } from './space-seal.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 const GOOD = { lifetimeMs: HOUR_MS, uses: 'single' } as const
@@ -491,7 +491,7 @@ test('what was shared alone comes along into the space that is entered, its seal
   const file = readFileRecord(record)
   assert.equal(file.publishedBy, b.peer)
   assert.deepEqual(
-    openWithSpaceKey(a.membership.spaceKey(), file.sealedKey ?? new Uint8Array(0), file.id),
+    openWithSpaceKeys(a.membership.spaceKeys(), file.sealedKey ?? new Uint8Array(0), file.id),
     contentKey,
   )
   await community.stop()

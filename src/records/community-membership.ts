@@ -1,39 +1,29 @@
 import type { Clock } from '../core/clock.ts'
-import { InvalidInputError, LimitExceededError } from '../core/errors.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId, SigningKey } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
-import { InviteRefusedError, JoinBusyError, NotAllowedError, SpaceNotEmptyError } from './errors.ts'
-import { isInviteId, makeInvite, parseInvite } from './invite.ts'
-import { INVITES_MAX, InviteLedger } from './invite-ledger.ts'
+import { InviteRefusedError, JoinBusyError, SpaceNotEmptyError } from './errors.ts'
+import { parseInvite } from './invite.ts'
+import { InviteDesk } from './invite-desk.ts'
+import { InviteLedger, type LedgerEntry } from './invite-ledger.ts'
 import { askGreetings, askWelcome, askWelcomeWith, type Welcome } from './join-client.ts'
 import { JOIN_PROTOCOL, type SpaceGreeting } from './join-protocol.ts'
 import { JoinServer } from './join-server.ts'
 import { ROSTER_KINDS } from './member-roster.ts'
 import type { Admission, Invite, Member, Membership, SpaceInfo } from './membership.ts'
-import {
-  encodeStatement,
-  membershipKinds,
-  PERIODS_MAX,
-  POLICY_KEY,
-  POLICY_KIND,
-  REVOCATION_KIND,
-  type StatementDraft,
-} from './membership-records.ts'
-import { MEMBER_KIND } from './record.ts'
+import { membershipKinds } from './membership-records.ts'
 import { dateNow } from './record-codec.ts'
 import type { RecordSets } from './record-sets.ts'
 import { defineFileKinds } from './removal-record.ts'
-import { LASTING_MS } from './space.ts'
+import { SpaceAuthority } from './space-authority.ts'
+import { SpaceKeyKeeper } from './space-key-keeper.ts'
+import { SPACE_KEY_KIND, spaceKeyKind } from './space-key-record.ts'
 import { SpaceResidence } from './space-residence.ts'
+import { createSpreadSeal } from './spread-seal.ts'
 import { statusKind } from './status-record.ts'
-
-/** Longest life of an invite. */
-export const INVITE_LIFETIME_MS_MAX = 365 * 24 * 60 * 60 * 1000
-const SECRET_BYTES = 16
 
 /** What membership is made of. */
 export interface MembershipParts {
@@ -74,6 +64,9 @@ class CommunityMembership implements Membership {
   readonly #options: MembershipOptions
   readonly #residence: SpaceResidence
   readonly #ledger: InviteLedger
+  readonly #desk: InviteDesk
+  readonly #authority: SpaceAuthority
+  readonly #keeper: SpaceKeyKeeper
   readonly #listeners = new Set<() => void>()
   #seen: ReadonlyMap<PeerId, Member> = new Map()
   #seenRemoved = 0
@@ -87,16 +80,52 @@ class CommunityMembership implements Membership {
     this.#options = options
     this.#residence = new SpaceResidence(parts, options)
     this.#ledger = new InviteLedger(parts.index)
+    const { network, clock, log } = parts
+    const self = parts.key.peerId
+    const residence = this.#residence
+    this.#authority = new SpaceAuthority({ ...parts, self, residence })
+    this.#desk = new InviteDesk({
+      ...parts,
+      ledger: this.#ledger,
+      addresses: () => network.addresses(),
+      state: () => residence.state,
+      hasAuthority: () => this.#authority.isOurs,
+    })
+    this.#keeper = new SpaceKeyKeeper({
+      self,
+      network,
+      clock,
+      log,
+      records: parts.records,
+      keyring: residence.keyring,
+      chain: () => residence.roster.chain,
+      space: () => residence.state.founding.space,
+    })
     this.#isSeeking = options.seeksSpace ?? false
   }
 
   async open(): Promise<void> {
     const { records, network, key, clock, log } = this.#parts
+    const residence = this.#residence
     for (const kind of membershipKinds(() => this.#residence.state.founding.founder)) records.defineKind(kind)
     defineFileKinds(records)
     records.defineKind(statusKind)
+    records.defineKind(spaceKeyKind)
     records.judgeMembersBy((peer, at) => this.isMember(peer, at))
+    records.sealSpreadBy(
+      createSpreadSeal({
+        random: this.#parts.random,
+        isOpen: () => residence.roster.admission() === 'open',
+        sealingKey: () => residence.keyring.standing(residence.roster.chain).current,
+        openingKeys: () => this.spaceKeys(),
+        openKinds: ROSTER_KINDS,
+      }),
+    )
     for (const kind of ROSTER_KINDS) records.onRecord(kind, () => this.#onRosterRecord())
+    records.onRecord(SPACE_KEY_KIND, () => {
+      this.#residence.keyring.invalidate()
+      this.#refreshSoon()
+    })
     await this.#residence.settle()
     this.#refresh()
     const server = new JoinServer({
@@ -107,6 +136,7 @@ class CommunityMembership implements Membership {
       log,
       state: () => this.#residence.state,
       roster: () => this.#residence.roster,
+      keyring: this.#residence.keyring,
       isSeeking: () => this.#isSeekingNow(),
       entering: () => this.#entering,
       isLeaving: () => this.#residence.state.entering !== undefined,
@@ -129,7 +159,17 @@ class CommunityMembership implements Membership {
   }
 
   spaceKey(): Uint8Array {
-    return Uint8Array.from(this.#residence.state.spaceKey)
+    const { keyring, roster } = this.#residence
+    return Uint8Array.from(keyring.current(roster.chain))
+  }
+
+  spaceKeys(): Uint8Array[] {
+    const { keyring, roster } = this.#residence
+    return keyring.keys(roster.chain)
+  }
+
+  stop(): void {
+    this.#keeper.stop()
   }
 
   onChange(listener: () => void): () => void {
@@ -138,37 +178,18 @@ class CommunityMembership implements Membership {
   }
 
   async invite(options: { lifetimeMs: number; uses: 'single' | 'many' }): Promise<Invite> {
-    const { key, network, clock, random } = this.#parts
-    const { lifetimeMs, uses } = options
-    if (!Number.isSafeInteger(lifetimeMs) || lifetimeMs <= 0 || lifetimeMs > INVITE_LIFETIME_MS_MAX) {
-      throw new InvalidInputError({
-        what: 'The life of an invite',
-        reason: 'it is not between 1 ms and 365 days',
-      })
-    }
+    const invite = this.#desk.make(options)
     // Whoever invites is found from now on.
     this.#isSeeking = false
-    const { space, name } = this.#residence.state.founding
-    const expiresAt = dateNow(clock) + lifetimeMs
-    const secret = random.bytes(SECRET_BYTES)
-    const facts = { space, spaceName: name, addresses: network.addresses(), expiresAt, uses, secret }
-    const { link, terms } = makeInvite(key, facts)
-    if (!this.#ledger.add(terms, dateNow(clock))) {
-      throw new LimitExceededError({
-        what: 'The number of invites that have not expired',
-        limit: INVITES_MAX,
-      })
-    }
-    return { link, id: terms.id, expiresAt, uses }
+    return invite
   }
 
-  async revokeInvite(id: string): Promise<boolean> {
-    if (!isInviteId(id)) return false
-    const isOurs = this.#ledger.revoke(id)
-    if (!isOurs && !this.#hasAuthority()) return false
-    if (this.#parts.records.newest(REVOCATION_KIND, id, this.#parts.key.peerId) !== undefined) return false
-    await this.#parts.records.put(REVOCATION_KIND, id, null, { lifetimeMs: LASTING_MS })
-    return true
+  revokeInvite(id: string): Promise<boolean> {
+    return this.#desk.revoke(id)
+  }
+
+  invites(): LedgerEntry[] {
+    return this.#desk.list()
   }
 
   async join(link: string, options: { signal?: AbortSignal; force?: boolean } = {}): Promise<SpaceInfo> {
@@ -209,73 +230,19 @@ class CommunityMembership implements Membership {
   }
 
   async remove(peer: PeerId): Promise<void> {
-    this.#requireAuthority('remove members')
-    const member = this.#residence.roster.chain.members.get(peer)
-    if (member === undefined || peer === this.#parts.key.peerId) {
-      throw new InvalidInputError({
-        what: 'The member',
-        reason: `${peer} is not another member of this space`,
-      })
-    }
-    const isFounder = this.#residence.state.founding.founder === this.#parts.key.peerId
-    if (member.role !== 'member' && !isFounder)
-      throw new NotAllowedError({ what: 'remove an admin', who: 'the founder' })
-    await this.#say(peer, {
-      role: 'removed',
-      formerRole: member.role === 'admin' ? 'admin' : 'member',
-      label: member.label,
-    })
+    await this.#authority.remove(peer)
+    this.#refresh()
+    await this.#keeper.renew()
     this.#parts.log.info('member removed', { peer })
   }
 
   async appoint(peer: PeerId, role: 'admin' | 'member'): Promise<void> {
-    const { founder } = this.#residence.state.founding
-    if (founder !== this.#parts.key.peerId)
-      throw new NotAllowedError({ what: 'appoint admins', who: 'the founder' })
-    if (peer === founder)
-      throw new InvalidInputError({ what: 'The member', reason: 'the founder needs no other role' })
-    const member = this.#residence.roster.chain.members.get(peer)
-    const formerRole = member === undefined ? 'none' : member.role === 'admin' ? 'admin' : 'member'
-    await this.#say(peer, { role, formerRole, label: member?.label ?? '' })
-  }
-
-  async setAdmission(admission: Admission): Promise<void> {
-    const { key, records, clock } = this.#parts
-    if (this.#residence.state.founding.founder !== key.peerId) {
-      throw new NotAllowedError({ what: 'decide how newcomers get in', who: 'the founder' })
-    }
-    if (this.#residence.roster.admission() === admission) return
-    const periods = this.#residence.roster.periods()
-    if (periods.length >= PERIODS_MAX) {
-      throw new LimitExceededError({ what: 'The number of changes of admission', limit: PERIODS_MAX - 1 })
-    }
-    // Nobody who is in already is put out by it, not even those whose certificates are dated ahead.
-    const latest = Math.max(
-      records.list(MEMBER_KIND, { limit: 1 })[0]?.createdAt ?? 0,
-      periods.at(-1)?.since ?? 0,
-    )
-    const since = Math.max(dateNow(clock), latest + 1)
-    const body = { periods: [...periods, { since, admission }].map((period) => ({ ...period })) }
-    await records.put(POLICY_KIND, POLICY_KEY, body, { lifetimeMs: LASTING_MS })
-  }
-
-  /** Says with our authority what a peer is. */
-  async #say(peer: PeerId, facts: Pick<StatementDraft, 'role' | 'formerRole' | 'label'>): Promise<void> {
-    const statements = this.#residence.roster.about(peer)
-    const after = statements.reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0)
-    const joinedAt = this.#residence.roster.chain.members.get(peer)?.joinedAt ?? dateNow(this.#parts.clock)
-    const body = encodeStatement({ ...facts, joinedAt, basis: 'word', invite: undefined })
-    await this.#parts.records.put(MEMBER_KIND, peer, body, { lifetimeMs: LASTING_MS, after })
+    await this.#authority.appoint(peer, role)
     this.#refresh()
   }
 
-  #hasAuthority(): boolean {
-    const role = this.#residence.roster.chain.members.get(this.#parts.key.peerId)?.role
-    return role === 'founder' || role === 'admin'
-  }
-
-  #requireAuthority(what: string): void {
-    if (!this.#hasAuthority()) throw new NotAllowedError({ what, who: 'the founder and admins' })
+  setAdmission(admission: Admission): Promise<void> {
+    return this.#authority.setAdmission(admission)
   }
 
   #isSeekingNow(): boolean {
@@ -335,6 +302,10 @@ class CommunityMembership implements Membership {
 
   #onRosterRecord(): void {
     this.#residence.roster.invalidate()
+    this.#refreshSoon()
+  }
+
+  #refreshSoon(): void {
     if (this.#isRefreshDue) return
     this.#isRefreshDue = true
     // After the batch that this record came in, so that a hundred certificates are one change.
@@ -357,6 +328,7 @@ class CommunityMembership implements Membership {
       )
     this.#seen = members
     this.#seenRemoved = removed.size
+    this.#keeper.look()
     if (!isChanged) return
     this.#parts.records.reconsider({ membersLost: isLost })
     // What was dropped may have been a certificate.

@@ -65,6 +65,7 @@ export class Community {
       records,
       membership,
       async stop() {
+        membership.stop()
         await records.stop()
         await network.stop()
       },

@@ -51,7 +51,7 @@ export class OtherSpaceError extends KizunaError {
       code: 'OTHER_SPACE',
       kind: 'conflict',
       message: `Peer ${facts.peer} is in another space.`,
-      hint: 'Peers share records only within one space; join the same one with `kizuna join <link>`.',
+      hint: 'Two spaces never merge: peers share only within one. To go over to theirs, ask them for an invite, then `kizuna join - --force`.',
       details: facts,
     })
   }
@@ -132,7 +132,7 @@ export class SpaceNotEmptyError extends KizunaError {
       code: 'SPACE_NOT_EMPTY',
       kind: 'conflict',
       message: `You are in the space “${facts.spaceName}” with ${facts.members} members.`,
-      hint: 'Joining another space leaves this one and what it shares; say `--force` if you mean it.',
+      hint: 'Two spaces never merge: joining another leaves this one, and what it shares stays with the others. Say `--force` if you mean it, or run a second node with another data folder.',
       details: facts,
     })
   }
@@ -176,6 +176,19 @@ export class ForgedSpaceError extends KizunaError {
       message: `Peer ${facts.peer} did not prove its space: ${facts.reason}.`,
       hint: 'Do not trust this peer; ask the person who invited you for a new link.',
       details: facts,
+    })
+  }
+}
+
+/** Thrown when somebody was removed and the space's new key is not here yet. */
+export class SpaceKeyPendingError extends KizunaError {
+  override name = 'SpaceKeyPendingError'
+  constructor() {
+    super({
+      code: 'SPACE_KEY_PENDING',
+      kind: 'busy',
+      message: 'A member was removed, and the new key of the space has not come yet.',
+      hint: 'Try again in some seconds. It comes from the founder, an admin or any member who has it: one of them must be connected.',
     })
   }
 }

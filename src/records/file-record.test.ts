@@ -19,7 +19,7 @@ import {
 import { signRecord } from './record-codec.ts'
 import { findSharedFile, listSharedFiles, putFileRemoval } from './removal-record.ts'
 import { spaceIdOf } from './space.ts'
-import { openWithSpaceKey, sealWithSpaceKey } from './space-seal.ts'
+import { openWithSpaceKeys, sealWithSpaceKey } from './space-seal.ts'
 
 const key = signingKeyFromSeed(new Uint8Array(32).fill(7))
 const space = spaceIdOf(key.peerId, new Uint8Array(16))
@@ -123,15 +123,15 @@ test('a sealed key opens with the space key and for its content alone', () => {
   const [spaceKey, other] = [random.bytes(32), random.bytes(32)]
   const secret = random.bytes(32)
   const sealed = sealWithSpaceKey(spaceKey, secret, id, random)
-  assert.deepEqual(openWithSpaceKey(spaceKey, sealed, id), secret)
-  assert.throws(() => openWithSpaceKey(other, sealed, id), InvalidRecordError)
-  assert.throws(() => openWithSpaceKey(spaceKey, sealed, 'another'), InvalidRecordError)
+  assert.deepEqual(openWithSpaceKeys([spaceKey], sealed, id), secret)
+  assert.throws(() => openWithSpaceKeys([other], sealed, id), InvalidRecordError)
+  assert.throws(() => openWithSpaceKeys([spaceKey], sealed, 'another'), InvalidRecordError)
   for (let at = 0; at < sealed.length; at++) {
     const changed = Uint8Array.from(sealed)
     changed[at] = (changed[at] as number) ^ 1
-    assert.throws(() => openWithSpaceKey(spaceKey, changed, id), InvalidRecordError)
+    assert.throws(() => openWithSpaceKeys([spaceKey], changed, id), InvalidRecordError)
   }
-  assert.throws(() => openWithSpaceKey(spaceKey, new Uint8Array(3), id), InvalidRecordError)
+  assert.throws(() => openWithSpaceKeys([spaceKey], new Uint8Array(3), id), InvalidRecordError)
 })
 
 test('the list joins publishers, and a removal by the publisher or an admin takes off, until it is shared anew', async () => {

@@ -8,7 +8,7 @@ import type { SignedRecord } from './record.ts'
 import { peerOf } from './record-codec.ts'
 import type { RecordKind, RecordSets } from './record-sets.ts'
 import { displayText } from './space.ts'
-import { openWithSpaceKey, sealWithSpaceKey } from './space-seal.ts'
+import { openWithSpaceKeys, sealWithSpaceKey } from './space-seal.ts'
 
 /** What the space shares; the key is the content's id. */
 export const FILE_KIND = 'file'
@@ -154,10 +154,10 @@ export function safeMediaType(text: string): string {
 /** The same file for another space: its content key is sealed anew. */
 export function moveFileFacts(
   file: FileRecord,
-  keys: { from: Uint8Array; to: Uint8Array; random: Random },
+  keys: { from: readonly Uint8Array[]; to: Uint8Array; random: Random },
 ): FileFacts {
   if (file.sealedKey === undefined) return file
-  const contentKey = openWithSpaceKey(keys.from, file.sealedKey, file.id)
+  const contentKey = openWithSpaceKeys(keys.from, file.sealedKey, file.id)
   return { ...file, sealedKey: sealWithSpaceKey(keys.to, contentKey, file.id, keys.random) }
 }
 

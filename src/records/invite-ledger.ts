@@ -2,6 +2,7 @@ import type { PeerId } from '../core/signing-key.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import type { InviteRefusal } from './errors.ts'
 import type { InviteTerms } from './invite.ts'
+import type { SpaceId } from './record.ts'
 
 const STEPS = [
   `CREATE TABLE invite (
@@ -16,6 +17,17 @@ interface Row {
   expiresAt: number
   revoked: number
   usedBy: string | null
+}
+
+/** An invite of ours as it stands. */
+export interface LedgerEntry {
+  id: string
+  uses: 'single' | 'many'
+  /** Milliseconds since 1970. */
+  expiresAt: number
+  revoked: boolean
+  /** Who came in with it, when it was for one use. */
+  usedBy: PeerId | undefined
 }
 
 /** Our own invites and who used them; written durably before anybody is let in. */
@@ -40,6 +52,24 @@ export class InviteLedger {
       terms.expiresAt,
     )
     return true
+  }
+
+  /** Invites of a space that have not expired, the soonest to expire first. */
+  list(space: SpaceId, now: number): LedgerEntry[] {
+    return this.#index
+      .all<{
+        id: string
+        uses: 'single' | 'many'
+        expiresAt: number
+        revoked: number
+        usedBy: PeerId | null
+      }>(
+        `SELECT id, uses, expires_at AS expiresAt, revoked, used_by AS usedBy FROM invite
+         WHERE space = ? AND expires_at > ? ORDER BY expires_at, id`,
+        space,
+        now,
+      )
+      .map((row) => ({ ...row, revoked: row.revoked === 1, usedBy: row.usedBy ?? undefined }))
   }
 
   /** Marks an invite void; false when it is not ours or was void already. */

@@ -6,16 +6,17 @@ import { ForgedSpaceError, inviteRefusalOf } from './errors.ts'
 import type { InviteLink } from './invite.ts'
 import {
   decodeGreeting,
-  decodeWelcome,
+  decodeSpaceKeys,
   encodeJoinRequest,
   JOIN_PROTOCOL,
   type JoinRequest,
   type SpaceGreeting,
+  type SpaceKeys,
   WELCOME_RECORDS_MAX,
 } from './join-protocol.ts'
 import { computeMembers } from './member-chain.ts'
 import { POLICY_KIND, readPolicy, readStatement } from './membership-records.ts'
-import { MEMBER_KIND, type SignedRecord } from './record.ts'
+import { MEMBER_KIND, type SignedRecord, type SpaceId } from './record.ts'
 import { decodeRecord } from './record-codec.ts'
 import { unpackRecords } from './records-protocol.ts'
 import { type Founding, readFounding } from './space.ts'
@@ -28,6 +29,8 @@ export interface Welcome {
   founding: Founding
   foundingRecord: SignedRecord
   spaceKey: Uint8Array
+  /** Every key of the space, older ones too. */
+  keys: Uint8Array[]
   /** Policy and the certificates up to ours, in the order in which they can be checked. */
   records: Uint8Array[]
 }
@@ -104,20 +107,34 @@ export async function askWelcome(
   signal?: AbortSignal,
 ): Promise<Welcome> {
   const options = { timeoutMs: JOIN_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
-  let spaceKey: Uint8Array | undefined
+  let given: SpaceKeys | undefined
   const records: Uint8Array[] = []
   for await (const frame of network.request(peer, JOIN_PROTOCOL, [encodeJoinRequest(request)], options)) {
-    if (spaceKey === undefined) spaceKey = decodeWelcome(frame)
+    if (given === undefined) given = decodeSpaceKeys(frame)
     else records.push(...unpackRecords(frame))
     if (records.length > WELCOME_RECORDS_MAX)
       throw new PeerMisbehavedError({ peer, reason: 'its welcome is too long' })
   }
-  if (spaceKey === undefined) throw new PeerMisbehavedError({ peer, reason: 'it gave an empty answer' })
+  if (given === undefined) throw new PeerMisbehavedError({ peer, reason: 'it gave an empty answer' })
   try {
-    return { ...proveWelcome(records, request.space, network.peerId), spaceKey, records: records.slice(1) }
+    return { ...proveWelcome(records, request.space, network.peerId), ...given, records: records.slice(1) }
   } catch (error) {
     throw new ForgedSpaceError({ peer, reason: error instanceof Error ? error.message : 'it is malformed' })
   }
+}
+
+/** Asks a member for the keys of the space that both are in. @throws NotAMemberError, OtherSpaceError (as the peer says). */
+export async function askSpaceKeys(
+  network: Network,
+  peer: PeerId,
+  space: SpaceId,
+  signal?: AbortSignal,
+): Promise<Uint8Array[]> {
+  const options = { timeoutMs: GREETING_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
+  const request = [encodeJoinRequest({ op: 'keys', space })]
+  for await (const frame of network.request(peer, JOIN_PROTOCOL, request, options))
+    return decodeSpaceKeys(frame).keys
+  throw new PeerMisbehavedError({ peer, reason: 'it gave an empty answer' })
 }
 
 /** Checks signatures, the space's id, and that the certificates make `self` a member. */

@@ -16,13 +16,17 @@ export const SPACE_KEY_BYTES = 32
 export const WELCOME_RECORDS_MAX = 300
 
 const TERMS_BYTES_MAX = 1_024
-const OPS = ['hello', 'join'] as const
+/** Keys of a space in one answer; 34 bytes each. */
+export const WELCOME_KEYS_MAX = 1_024
+const OPS = ['hello', 'join', 'keys'] as const
 const ADMISSIONS: readonly Admission[] = ['open', 'invite']
 const shape = new ShapeReader((reason) => new MalformedMessageError({ protocol: JOIN_PROTOCOL, reason }))
 
 /** The one frame of a request. */
 export type JoinRequest =
   | { op: 'hello' }
+  /** A member asks for the space's keys that it may lack. */
+  | { op: 'keys'; space: SpaceId }
   | {
       op: 'join'
       space: SpaceId
@@ -46,6 +50,7 @@ export interface SpaceGreeting {
 /** The bytes of a request’s first frame. */
 export function encodeJoinRequest(request: JoinRequest): Uint8Array {
   if (request.op === 'hello') return encodeCanonical({ op: 'hello' })
+  if (request.op === 'keys') return encodeCanonical({ op: 'keys', space: spaceIdBytes(request.space) })
   const { op, space, label, invite } = request
   return encodeCanonical({
     op,
@@ -60,10 +65,12 @@ export function decodeJoinRequest(frame: Uint8Array): JoinRequest {
   const map = shape.decodeMap(frame, FRAME_BYTES_MAX)
   const op = shape.oneOf(map, 'op', OPS)
   if (op === 'hello') return { op }
+  const space = spaceIdFromBytes(shape.bytes(map, 'space', { exactly: 32 }))
+  if (op === 'keys') return { op, space }
   const hasInvite = shape.has(map, 'terms') || shape.has(map, 'secret')
   return {
     op,
-    space: spaceIdFromBytes(shape.bytes(map, 'space', { exactly: 32 })),
+    space,
     label: displayText(shape.text(map, 'label', LABEL_BYTES_MAX), LABEL_BYTES_MAX),
     invite: hasInvite
       ? {
@@ -92,12 +99,26 @@ export function decodeGreeting(frame: Uint8Array): SpaceGreeting {
   }
 }
 
-/** The first frame of a welcome, which frames of records follow. Only ever over a secure channel. */
-export function encodeWelcome(spaceKey: Uint8Array): Uint8Array {
-  return encodeCanonical({ spaceKey })
+/** A space's keys: the one to seal with, and all that are known, older ones too. */
+export interface SpaceKeys {
+  spaceKey: Uint8Array
+  keys: Uint8Array[]
+}
+
+/** The first frame of a welcome, which frames of records follow, and the answer to `keys`. Only ever over a secure channel. */
+export function encodeSpaceKeys({ spaceKey, keys }: SpaceKeys): Uint8Array {
+  return encodeCanonical({ spaceKey, keys: keys.slice(0, WELCOME_KEYS_MAX) })
 }
 
 /** @throws MalformedMessageError */
-export function decodeWelcome(frame: Uint8Array): Uint8Array {
-  return shape.bytes(shape.decodeMap(frame, FRAME_BYTES_MAX), 'spaceKey', { exactly: SPACE_KEY_BYTES })
+export function decodeSpaceKeys(frame: Uint8Array): SpaceKeys {
+  const map = shape.decodeMap(frame, FRAME_BYTES_MAX)
+  const spaceKey = shape.bytes(map, 'spaceKey', { exactly: SPACE_KEY_BYTES })
+  // Hosts of before have one key and say no more.
+  const listed = shape.has(map, 'keys') ? shape.list(map, 'keys', WELCOME_KEYS_MAX) : []
+  const keys = listed.map((key) => {
+    if (key instanceof Uint8Array && key.byteLength === SPACE_KEY_BYTES) return key
+    return shape.fail('a key in it is not 32 bytes')
+  })
+  return { spaceKey, keys }
 }

@@ -2,24 +2,31 @@ import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/log.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { RequestContext } from '../network/network.ts'
-import { InviteRefusedError, JoinBusyError, OtherSpaceError, SpaceClosedError } from './errors.ts'
+import {
+  InviteRefusedError,
+  JoinBusyError,
+  NotAMemberError,
+  OtherSpaceError,
+  SpaceClosedError,
+} from './errors.ts'
 import { introductionOf } from './introduction.ts'
 import { type InviteTerms, opensInvite, readInviteTerms } from './invite.ts'
 import type { InviteLedger } from './invite-ledger.ts'
 import {
   decodeJoinRequest,
   encodeGreeting,
-  encodeWelcome,
+  encodeSpaceKeys,
   type JoinRequest,
   WELCOME_RECORDS_MAX,
 } from './join-protocol.ts'
 import type { MemberRoster } from './member-roster.ts'
 import { encodeStatement, POLICY_KEY, POLICY_KIND } from './membership-records.ts'
-import { MEMBER_KIND } from './record.ts'
+import { MEMBER_KIND, type SpaceId } from './record.ts'
 import { dateNow } from './record-codec.ts'
 import type { RecordSets } from './record-sets.ts'
 import { packRecords } from './records-protocol.ts'
 import { LASTING_MS } from './space.ts'
+import type { SpaceKeyring } from './space-keyring.ts'
 import type { SpaceState } from './space-state.ts'
 
 /** What the host’s side is made of. */
@@ -31,6 +38,7 @@ export interface JoinServerParts {
   log: Logger
   state: () => SpaceState
   roster: () => MemberRoster
+  keyring: SpaceKeyring
   /** Looks for a space itself, and lets nobody in meanwhile. */
   isSeeking: () => boolean
   /** The peer whose space we are entering just now. */
@@ -53,6 +61,7 @@ export class JoinServer {
     for await (const frame of request) {
       const message = decodeJoinRequest(frame)
       if (message.op === 'hello') yield this.#greeting()
+      else if (message.op === 'keys') yield this.#keysFor(message.space, context.from)
       else yield* this.#welcome(message, context.from)
       return
     }
@@ -90,8 +99,23 @@ export class JoinServer {
       ...(policy === undefined ? [] : [policy.bytes]),
       ...introductionOf(from, source, WELCOME_RECORDS_MAX - 2),
     ]
-    yield encodeWelcome(state.spaceKey)
+    yield this.#keys()
     yield* packRecords(welcome)
+  }
+
+  /** Members alone: whoever was removed asks in vain. */
+  #keysFor(space: SpaceId, from: PeerId): Uint8Array {
+    const { founding } = this.#parts.state()
+    if (space !== founding.space) throw new OtherSpaceError({ peer: this.#parts.self })
+    if (!this.#parts.roster().chain.members.has(from))
+      throw new NotAMemberError({ peer: from, spaceName: founding.name })
+    return this.#keys()
+  }
+
+  #keys(): Uint8Array {
+    const { keyring } = this.#parts
+    const { chain } = this.#parts.roster()
+    return encodeSpaceKeys({ spaceKey: keyring.best(chain), keys: keyring.keys(chain) })
   }
 
   /** Of two lone nodes that enter each other's space at once, the one with the smaller id is the host. */

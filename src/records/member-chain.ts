@@ -26,6 +26,8 @@ export interface MemberChain {
   removed: ReadonlyMap<PeerId, number>
   /** Whether the peer was a member when it said something at `at`. */
   wasMember(peer: PeerId, at: number): boolean
+  /** Whether the peer's word counted when it said something at `at`: the founder's always, an admin's while it was one. */
+  hasAuthority(peer: PeerId, at: number): boolean
 }
 
 /**
@@ -75,6 +77,7 @@ export function computeMembers(input: ChainInput): MemberChain {
     members,
     removed,
     wasMember: (peer, at) => at < (belonged.get(peer) ?? Number.NEGATIVE_INFINITY),
+    hasAuthority: (peer, at) => authority.has(peer, at),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { PeerId } from '../core/signing-key.ts'
+import type { LedgerEntry } from './invite-ledger.ts'
 import type { SpaceId } from './record.ts'
 
 export type MemberRole = 'founder' | 'admin' | 'member'
@@ -40,6 +41,8 @@ export interface Membership {
   isMember(peer: PeerId, at?: number): boolean
   invite(options: { lifetimeMs: number; uses: 'single' | 'many' }): Promise<Invite>
   revokeInvite(id: string): Promise<boolean>
+  /** Our own invites of this space that have not expired. */
+  invites(): LedgerEntry[]
   /**
    * Enters the space of an invite; what was shared in our own one-member space so far is carried over.
    * @throws InvalidInviteError (malformed, forged), InviteRefusedError (expired, used, revoked), PeerUnreachableError
@@ -54,7 +57,8 @@ export interface Membership {
     options?: { signal?: AbortSignal },
   ): Promise<SpaceInfo | undefined>
   /**
-   * Founder and admins only; only the founder removes admins. The peer's records from now on are refused by everybody.
+   * Founder and admins only; only the founder removes admins. The peer's records from now on are refused by everybody,
+   * and the space gets a new key, so that nothing shared from now on can be read by it; what it has read it has.
    * @throws NotAllowedError
    */
   remove(peer: PeerId): Promise<void>
@@ -62,7 +66,14 @@ export interface Membership {
   appoint(peer: PeerId, role: 'admin' | 'member'): Promise<void>
   /** The founder only. @throws NotAllowedError */
   setAdmission(admission: Admission): Promise<void>
-  /** The space's 32-byte content key that members share; seals the keys of private content. */
+  /**
+   * The space's 32-byte key to seal the keys of private content with; another one after every removal.
+   * @throws SpaceKeyPendingError until the new key is here
+   */
   spaceKey(): Uint8Array
+  /** Every key of the space that is here, to open what was sealed with any of them. */
+  spaceKeys(): Uint8Array[]
   onChange(listener: () => void): () => void
+  /** Ends its background work; before the records stop. */
+  stop(): void
 }

@@ -12,7 +12,7 @@ import type { RecordId, SignedRecord, SpaceId } from './record.ts'
 /** Longest key in UTF-8 bytes. */
 export const RECORD_KEY_BYTES_MAX = 128
 /** A record from further ahead is refused: clocks differ, but not by more (docs/protocol/records.md). */
-export const FUTURE_MS_MAX = 10 * 60 * 1000
+export const FUTURE_MS_MAX = 5 * 60 * 1000
 /** Times fit six bytes, because the reconciliation key holds `createdAt` in six. */
 export const RECORD_TIME_MAX = 2 ** 48 - 1
 /** `createdAt` (6 bytes, big endian) and the record's id (32 bytes). */

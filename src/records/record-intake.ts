@@ -13,6 +13,8 @@ const WAITING_BYTES_MAX = 8 * 1024 * 1024
 /** Ids that were refused or replaced and are not asked for again for a while. */
 const UNWANTED_MAX = 20_000
 const UNWANTED_MS = 10 * 60 * 1000
+/** A record of the future is asked for again after this: our own clock may have been corrected. */
+const EARLY_MS = 30_000
 /** Rounds in which waiting records may let in others (a chain of certificates that came in the wrong order). */
 const ROUNDS_MAX = 300
 
@@ -120,9 +122,10 @@ export class RecordIntake {
     const { record } = read
     const shelf = this.#parts.shelf()
     if (record.space !== shelf.space) return { state: 'refused', reason: 'it is of another space' }
+    // First: what is here already is no news, even when our clock was set back since.
+    if (shelf.has(record)) return { state: 'known', record }
     const refusal = this.#parts.kinds.has(record.kind) ? this.#timeRefusal(record) : UNKNOWN_KIND
     if (refusal !== undefined) return this.#refuse(record, refusal)
-    if (shelf.has(record)) return { state: 'known', record }
     if (shelf.isSuperseded(record)) {
       this.#markUnwanted(record, UNWANTED_MS)
       return { state: 'superseded', record }
@@ -161,7 +164,7 @@ export class RecordIntake {
     if (record.expiresAt <= now) return { text: 'it has expired', forMs: UNWANTED_MS }
     const aheadMs = record.createdAt - now - FUTURE_MS_MAX
     if (aheadMs > 0)
-      return { text: 'its date is more than 10 minutes ahead', forMs: Math.min(aheadMs, UNWANTED_MS) }
+      return { text: 'its date is more than 5 minutes ahead', forMs: Math.min(aheadMs, EARLY_MS) }
     if (this.#parts.shelf().set.size >= RECORDS_MAX) return { text: 'the space is full', forMs: UNWANTED_MS }
     return undefined
   }

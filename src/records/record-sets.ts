@@ -28,6 +28,14 @@ export interface RecordKind {
 /** Whether `peer` is a member; with `at` (ms since 1970), whether it was one when it said something then. */
 export type MembershipTest = (peer: PeerId, at?: number) => boolean
 
+/** How gossip is kept from those who are not members: its topics are open to whoever knows their names. */
+export interface SpreadSeal {
+  /** What to spread of a record; undefined leaves it to reconciliation. */
+  seal(record: SignedRecord): Uint8Array | undefined
+  /** The record's bytes, or undefined when it cannot be opened. */
+  open(message: Uint8Array): Uint8Array | undefined
+}
+
 /** How a record of ours is dated. */
 export interface PutOptions {
   lifetimeMs: number
@@ -55,6 +63,8 @@ export interface RecordSets {
   forgetSpace(space: SpaceId): void
   /** Who decides whether a peer is a member now, or (with `at`) was one when it said something then. */
   judgeMembersBy(isMember: MembershipTest): void
+  /** Until then what is spread is readable to whoever listens. */
+  sealSpreadBy(seal: SpreadSeal): void
   /** Who is a member has changed: looks again at records that waited for it and, when somebody left, drops what that forbids. */
   reconsider(change: { membersLost: boolean }): void
   /** Before `start`; a record of an unknown kind is kept out. */

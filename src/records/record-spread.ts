@@ -4,6 +4,7 @@ import type { PeerId } from '../core/signing-key.ts'
 import { BROADCAST_BYTES_MAX, type Network } from '../network/network.ts'
 import type { SignedRecord, SpaceId } from './record.ts'
 import type { RecordIntake } from './record-intake.ts'
+import type { SpreadSeal } from './record-sets.ts'
 import type { RecordSync } from './record-sync.ts'
 
 /** Our new records are gathered this long before they are pushed. */
@@ -20,6 +21,7 @@ export interface RecordSpreadParts {
   sync: RecordSync
   intake: RecordIntake
   isMember: (peer: PeerId) => boolean
+  seal: () => SpreadSeal
   clock: Clock
   log: Logger
 }
@@ -44,7 +46,8 @@ export class RecordSpread {
     this.stop()
     this.#topic = topicOf(space)
     this.#stopListening = this.#parts.network.listen(this.#topic, (bytes, from) => {
-      if (this.#parts.isMember(from)) this.#parts.intake.take([bytes])
+      const record = this.#parts.isMember(from) ? this.#parts.seal().open(bytes) : undefined
+      if (record !== undefined) this.#parts.intake.take([record])
     })
   }
 
@@ -59,8 +62,9 @@ export class RecordSpread {
   /** Spreads one of our own records. */
   spread(record: SignedRecord): void {
     if (this.#stopListening === undefined) return
-    if (record.bytes.byteLength <= BROADCAST_BYTES_MAX) {
-      this.#parts.network.broadcast(this.#topic, record.bytes).catch((error: unknown) => {
+    const message = this.#parts.seal().seal(record)
+    if (message !== undefined && message.byteLength <= BROADCAST_BYTES_MAX) {
+      this.#parts.network.broadcast(this.#topic, message).catch((error: unknown) => {
         this.#parts.log.debug('record not broadcast', { kind: record.kind, error })
       })
     }

@@ -59,7 +59,7 @@ export function listSharedFiles(
   }
   const files = [...byContent.values()].map((sharing) => {
     const oldestFirst = sharing.toSorted((a, b) => (isNewer(a, b) ? 1 : -1))
-    const first = readFileRecord(oldestFirst[0] as SignedRecord)
+    const first = readOnce(oldestFirst[0] as SignedRecord)
     return { ...first, publishers: oldestFirst.map(({ author }) => author) }
   })
   return files.sort((a, b) => b.publishedAt - a.publishedAt || (a.id < b.id ? -1 : 1))
@@ -78,7 +78,18 @@ export function findSharedFile(
     .sort((a, b) => (isNewer(a, b) ? 1 : -1))
   const [first] = sharing
   if (first === undefined) return undefined
-  return { ...readFileRecord(first), publishers: sharing.map(({ author }) => author) }
+  return { ...readOnce(first), publishers: sharing.map(({ author }) => author) }
+}
+
+/** What was read of records that are still at hand: a list of ten thousand is asked for again and again. */
+const read = new WeakMap<SignedRecord, FileRecord>()
+
+function readOnce(record: SignedRecord): FileRecord {
+  const known = read.get(record)
+  if (known !== undefined) return known
+  const file = Object.freeze(readFileRecord(record))
+  read.set(record, file)
+  return file
 }
 
 function removes(

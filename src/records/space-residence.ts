@@ -12,6 +12,7 @@ import type { SignedRecord, SpaceId } from './record.ts'
 import { dateNow } from './record-codec.ts'
 import type { RecordSets } from './record-sets.ts'
 import { foundSpace, readFounding, SPACE_NONCE_BYTES } from './space.ts'
+import { SpaceKeyring } from './space-keyring.ts'
 import { type SpaceState, SpaceStateStore } from './space-state.ts'
 
 /** What a residence is made of. */
@@ -29,6 +30,7 @@ export class SpaceResidence {
   readonly #store: SpaceStateStore
   #state: SpaceState
   #roster: MemberRoster
+  readonly #keyring: SpaceKeyring
 
   constructor(
     parts: SpaceResidenceParts,
@@ -38,6 +40,8 @@ export class SpaceResidence {
     this.#store = new SpaceStateStore(parts.index)
     this.#state = this.#store.load() ?? this.#found(options)
     this.#roster = new MemberRoster(parts.records, this.#state.founding)
+    const { founding, spaceKey } = this.#state
+    this.#keyring = new SpaceKeyring(parts, { space: founding.space, spaceKey })
   }
 
   get state(): SpaceState {
@@ -49,11 +53,17 @@ export class SpaceResidence {
     return this.#roster
   }
 
+  /** The keys of the space we live in. */
+  get keyring(): SpaceKeyring {
+    return this.#keyring
+  }
+
   /** Moves into a space that has let us in. */
   async enter(welcome: Welcome): Promise<void> {
-    const { founding, foundingRecord, spaceKey, records } = welcome
+    const { founding, foundingRecord, spaceKey, keys, records } = welcome
     const left = { space: this.#state.founding.space, spaceKey: this.#state.spaceKey }
     this.#state = { founding, foundingRecord, spaceKey, entering: { welcome: records, left } }
+    this.#keyring.learn(founding.space, [...keys, spaceKey])
     // From here on a crash is harmless: the next start goes on with `settle`.
     this.#store.save(this.#state)
     await this.settle()
@@ -67,10 +77,11 @@ export class SpaceResidence {
     const carried = left === undefined ? [] : this.#ownFilesIn(left.space)
     this.#roster = new MemberRoster(records, founding)
     records.enterSpace(founding.space)
+    this.#keyring.enter({ space: founding.space, spaceKey })
     for (const bytes of [foundingRecord.bytes, ...(entering?.welcome ?? [])]) await this.#accept(bytes)
     for (const record of carried) {
       const facts = moveFileFacts(readFileRecord(record), {
-        from: left?.spaceKey ?? spaceKey,
+        from: left === undefined ? [spaceKey] : [left.spaceKey, ...this.#keyring.keysOf(left.space)],
         to: spaceKey,
         random,
       })
@@ -79,7 +90,9 @@ export class SpaceResidence {
     if (entering === undefined) return
     this.#state = { ...this.#state, entering: undefined }
     this.#store.save(this.#state)
-    if (left !== undefined) records.forgetSpace(left.space)
+    if (left === undefined) return
+    records.forgetSpace(left.space)
+    this.#keyring.forget(left.space)
   }
 
   /** A certificate may come before that of its author, and then waits inside the sets. */

@@ -23,9 +23,16 @@ export function sealWithSpaceKey(
   return Uint8Array.from(Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]))
 }
 
-/** @throws InvalidRecordError when it was sealed for another space or another thing, or changed. */
-export function openWithSpaceKey(spaceKey: Uint8Array, sealed: Uint8Array, about: string): Uint8Array {
-  if (sealed.byteLength >= SEAL_OVERHEAD_BYTES) {
+/**
+ * Opens what was sealed with one of the space's keys; the tag tells which.
+ * @throws InvalidRecordError when it was sealed for another space or another thing, with a key that is not here, or changed.
+ */
+export function openWithSpaceKeys(
+  spaceKeys: readonly Uint8Array[],
+  sealed: Uint8Array,
+  about: string,
+): Uint8Array {
+  for (const spaceKey of sealed.byteLength < SEAL_OVERHEAD_BYTES ? [] : spaceKeys) {
     try {
       const decipher = createDecipheriv('aes-256-gcm', sealingKey(spaceKey), sealed.subarray(0, NONCE_BYTES))
       decipher.setAAD(Buffer.from(about))
@@ -33,10 +40,12 @@ export function openWithSpaceKey(spaceKey: Uint8Array, sealed: Uint8Array, about
       const secret = decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES))
       return Uint8Array.from(Buffer.concat([secret, decipher.final()]))
     } catch {
-      // Refused below, without saying which part was wrong.
+      // Another of the keys, or refused below without saying which part was wrong.
     }
   }
-  throw new InvalidRecordError({ reason: 'its sealed key does not open with the key of this space' })
+  throw new InvalidRecordError({
+    reason: 'its sealed key does not open with any key of this space that is here',
+  })
 }
 
 /** The space's key has one purpose for each derived key. */

@@ -17,6 +17,7 @@ import type {
   RecordKind,
   RecordListener,
   RecordSets,
+  SpreadSeal,
   SyncResult,
 } from './record-sets.ts'
 import { RecordShelf } from './record-shelf.ts'
@@ -69,6 +70,7 @@ class SqliteRecordSets implements RecordSets {
   readonly #spread: RecordSpread
   readonly #schedule: SyncSchedule
   #isMember: MembershipTest
+  #seal: SpreadSeal = { seal: ({ bytes }) => bytes, open: (message) => message }
   #shelf: RecordShelf | undefined
   #isStarted = false
   #stopHandling: (() => void) | undefined
@@ -85,7 +87,15 @@ class SqliteRecordSets implements RecordSets {
     const onNew = (record: SignedRecord) => this.#announce(record, 'peer')
     this.#intake = new RecordIntake({ clock, index, kinds: this.#kinds, shelf, isMember, onNew })
     this.#sync = new RecordSync({ network, intake: this.#intake, shelf, isMember })
-    this.#spread = new RecordSpread({ network, sync: this.#sync, intake: this.#intake, isMember, clock, log })
+    this.#spread = new RecordSpread({
+      network,
+      sync: this.#sync,
+      intake: this.#intake,
+      isMember,
+      seal: () => this.#seal,
+      clock,
+      log,
+    })
     this.#schedule = new SyncSchedule(
       { ...parts, isMember, sync: this.#sync },
       { intervalMs: options.syncIntervalMs ?? 30_000 },
@@ -119,6 +129,10 @@ class SqliteRecordSets implements RecordSets {
 
   judgeMembersBy(isMember: MembershipTest): void {
     this.#isMember = isMember
+  }
+
+  sealSpreadBy(seal: SpreadSeal): void {
+    this.#seal = seal
   }
 
   reconsider({ membersLost }: { membersLost: boolean }): void {

@@ -7,6 +7,9 @@ import type { RecordEntry, RecordQuery, RecordTable } from './record-table.ts'
 /** Decoded records kept at hand, counted by their bytes. */
 const CACHE_BYTES_MAX = 8 * 1024 * 1024
 
+/** Sorts after whatever follows a prefix. */
+const LAST_CHARACTER = '\u{10ffff}'.repeat(4)
+
 const STEPS = [
   `CREATE TABLE record (
      space TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, author TEXT NOT NULL,
@@ -68,10 +71,13 @@ export class SqliteRecordTable implements RecordTable {
       values.push(query.author)
     }
     if (query.keyPrefix !== undefined) {
-      where += ' AND substr(key, 1, ?) = ?'
-      values.push([...query.keyPrefix].length, query.keyPrefix)
+      // The range lets the index by key find them; only the second condition is exact.
+      where += ' AND key >= ? AND key <= ? AND substr(key, 1, ?) = ?'
+      const { keyPrefix } = query
+      values.push(keyPrefix, keyPrefix + LAST_CHARACTER, [...keyPrefix].length, keyPrefix)
     }
-    const sql = `SELECT id, bytes FROM record WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ?`
+    const hint = query.keyPrefix === undefined ? '' : 'INDEXED BY record_by_key'
+    const sql = `SELECT id, bytes FROM record ${hint} WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ?`
     const rows = this.#index.all<Row>(sql, ...values, query.limit ?? -1)
     return rows.map((row) => this.#decode(row))
   }

@@ -24,6 +24,7 @@ const FIELDS = [
   'version',
   'holdings',
   'failureDomain',
+  'leaving',
 ]
 const shape = new ShapeReader((reason) => new InvalidRecordError({ reason, kind: STATUS_KIND }))
 
@@ -43,6 +44,8 @@ export interface NodeStatus {
   holdings: { count: number; fingerprint: string }
   /** Nodes with the same one may fail together. */
   failureDomain: string
+  /** It leaves for good, and has handed over what it kept: nothing of it counts any more. @default false */
+  leaving?: boolean
 }
 
 /** A status read and checked. */
@@ -85,6 +88,7 @@ export function putStatus(records: RecordSets, self: PeerId, status: NodeStatus)
       fingerprint: Uint8Array.from(Buffer.from(holdings.fingerprint, 'hex')),
     },
     failureDomain: displayText(status.failureDomain, WORD_BYTES_MAX),
+    ...(status.leaving === true ? { leaving: true } : {}),
   }
   return records.put(STATUS_KIND, self, body, { lifetimeMs: STATUS_LIFETIME_MS })
 }
@@ -114,6 +118,7 @@ export function readStatus(record: SignedRecord): StatusRecord {
       ),
     },
     failureDomain: displayText(shape.text(body, 'failureDomain', WORD_BYTES_MAX), WORD_BYTES_MAX),
+    ...(body.leaving === undefined ? {} : { leaving: shape.boolean(body, 'leaving') }),
   }
 }
 
