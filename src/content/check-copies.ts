@@ -44,7 +44,8 @@ export async function checkCopies(
   return result
 }
 
-async function readCopy(
+/** Reads one copy and checks it against its id; what cannot be read says nothing about the bytes. */
+export async function readCopy(
   network: Network,
   peer: PeerId,
   id: ContentId,

@@ -1,4 +1,5 @@
 import type { DurabilityPolicy } from './content.ts'
+import { unreadableShare } from './durability-odds.ts'
 
 /** Below this many bytes whole copies cost little and are read with one request. */
 export const REPLICA_BELOW_BYTES = 2 ** 20
@@ -28,20 +29,8 @@ export function choosePolicy(
   const mean = uptimes.reduce((sum, uptime) => sum + uptime, 0) / Math.max(uptimes.length, 1)
   for (const k of DATA_SHARDS) {
     for (let m = PARITY_SHARDS_MIN; m <= k * PARITY_PER_DATA_MAX && k + m <= uptimes.length; m++) {
-      if (unreadableShare(k, m, mean) <= UNREADABLE_TARGET) return { kind: 'rs', k, m }
+      if (unreadableShare(Array(k + m).fill(mean), k) <= UNREADABLE_TARGET) return { kind: 'rs', k, m }
     }
   }
   return copies
-}
-
-/** How often fewer than k of k + m independent peers are up, each up with probability `uptime`. */
-export function unreadableShare(k: number, m: number, uptime: number): number {
-  const count = k + m
-  let share = 0
-  let ways = 1
-  for (let up = 0; up < k; up++) {
-    share += ways * uptime ** up * (1 - uptime) ** (count - up)
-    ways = (ways * (count - up)) / (up + 1)
-  }
-  return share
 }

@@ -1,28 +1,16 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
-import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
-import { chunkOf } from '../storage/chunk.ts'
-import { openChunk } from './dds-client.ts'
+import { fetchChunk } from './chunk-fetch.ts'
+import { type Attempt, type ChunkWish, keepPartial, liarsAbout, newWish, suspect } from './chunk-wish.ts'
+import type { PartialChunk } from './partial-chunk.ts'
+import { MOVED_BYTES, SourceChoice } from './source-choice.ts'
 import { reasonOf, type Source, type SourcePool } from './source-pool.ts'
 
-/** Chunks asked of one peer at once, however fast it is. */
-const IN_FLIGHT_PER_PEER_MAX = 8
-/** A peer whose chunks take longer than this many times those of the fastest gets nothing that others have. */
-const SLOW_FACTOR = 4
-/** A chunk longer than this many times the peer's best means that requests queue up there. */
-const QUEUE_FACTOR = 3
-/** The last chunks are asked of a second peer after twice its usual time, but not before this. */
-const SECOND_ASK_MS_MIN = 50
-/** Attempts at one chunk at once. */
-const ATTEMPTS_MAX = 2
-/** One request for a chunk ends by then however slowly it moves; what came is kept and the rest asked again. */
-const REQUEST_TIMEOUT_MS = 60_000
-
-export type PeerReport = 'good-chunk' | 'bad-chunk' | 'slow' | 'timeout' | 'refused' | 'forged'
+export type PeerReport = 'good-chunk' | 'bad-chunk' | 'misbehaved' | 'slow' | 'timeout' | 'refused' | 'forged'
 
 /** What a scheduler needs. */
 export interface ChunkSchedulerParts {
@@ -46,28 +34,8 @@ export interface ChunkSchedulerOptions {
   /** A chunk that nobody can give now: the caller looks for other peers or rebuilds it. Called once per change. */
   onStuck: (id: ContentId) => void
   /** Bytes came, from anybody. */
-  onProgress: () => void
+  onProgress: (bytes: number) => void
   onVerified: (id: ContentId, bytes: Uint8Array, peer: PeerId) => void
-}
-
-interface Attempt {
-  source: Source
-  controller: AbortController
-  startedAt: number
-}
-
-interface Wanted {
-  id: ContentId
-  /** Place in the stream: lower is needed sooner. */
-  order: number
-  attempts: Attempt[]
-  /** What came of it so far, and from whom. */
-  prefix: { bytes: Uint8Array; filled: number; from: Set<PeerId> } | undefined
-  stuck: boolean
-  users: number
-  promise: Promise<Uint8Array>
-  resolve: (bytes: Uint8Array) => void
-  reject: (error: unknown) => void
 }
 
 /**
@@ -78,13 +46,15 @@ interface Wanted {
 export class ChunkScheduler {
   readonly #parts: ChunkSchedulerParts
   readonly #options: ChunkSchedulerOptions
-  readonly #wanted = new Map<ContentId, Wanted>()
+  readonly #choice: SourceChoice
+  readonly #wanted = new Map<ContentId, ChunkWish>()
   #timer: Timer | undefined
   #pumpQueued = false
 
   constructor(parts: ChunkSchedulerParts, options: ChunkSchedulerOptions) {
     this.#parts = parts
     this.#options = options
+    this.#choice = new SourceChoice(parts, options)
     options.signal.addEventListener('abort', () => this.#close(), { once: true })
   }
 
@@ -92,7 +62,7 @@ export class ChunkScheduler {
   want(id: ContentId, options: { order: number; signal?: AbortSignal }): Promise<Uint8Array> {
     let wanted = this.#wanted.get(id)
     if (wanted === undefined) {
-      wanted = { ...newWish(id), order: options.order }
+      wanted = newWish(id, options.order)
       this.#wanted.set(id, wanted)
     }
     wanted.users++
@@ -124,9 +94,7 @@ export class ChunkScheduler {
 
   /** Peers that send something now. */
   get activePeers(): number {
-    let count = 0
-    for (const source of this.#parts.pool.all()) if (source.inFlight > 0) count++
-    return count
+    return this.#choice.activePeers(this.#wanted.values())
   }
 
   /** Looks what can be asked of whom; called whenever something changed. Many calls in one turn run it once. */
@@ -143,9 +111,10 @@ export class ChunkScheduler {
     const { pool, clock } = this.#parts
     if (this.#wanted.size === 0) return
     pool.probe([...this.#wanted.keys()])
+    for (const { attempts } of this.#wanted.values()) for (const attempt of attempts) this.#noteQuiet(attempt)
     const idle = [...this.#wanted.values()]
-      .filter(({ attempts }) => attempts.length === 0)
-      .map((wanted) => ({ wanted, sources: this.#sourcesOf(wanted) }))
+      .filter((wanted) => this.#choice.needsAnother(wanted))
+      .map((wanted) => ({ wanted, sources: this.#choice.sourcesOf(wanted) }))
     const head = Math.min(...[...this.#wanted.values()].map(({ order }) => order))
     idle.sort(
       (a, b) =>
@@ -155,77 +124,73 @@ export class ChunkScheduler {
     )
     let unassigned = 0
     for (const { wanted, sources } of idle) {
-      this.#noteStuck(wanted, sources)
-      const source = this.#bestOf(sources, wanted)
-      if (source === undefined) unassigned++
-      else this.#start(wanted, source)
+      if (wanted.attempts.length === 0) this.#noteStuck(wanted, sources)
+      const atOnce = this.#choice.firstAtOnce(wanted, head)
+      let asked = 0
+      for (; asked < atOnce; asked++) {
+        const source = this.#choice.best(wanted, sources, this.activePeers)
+        if (source === undefined) break
+        this.#start(wanted, source)
+      }
+      if (asked === 0 && wanted.attempts.length === 0) unassigned++
     }
-    const secondAt = this.#askTwice(unassigned, head)
-    const next = Math.min(secondAt ?? Infinity, pool.nextRetryAt() ?? Infinity)
+    const next = Math.min(
+      this.#askTwice(unassigned, head),
+      this.#choice.nextQuietAt(this.#wanted.values()),
+      pool.nextRetryAt() ?? Infinity,
+    )
     this.#timer?.stop()
     this.#timer = undefined
     if (next === Infinity) return
     this.#timer = clock.after(Math.max(next - clock.monotonic(), 1), () => this.pump())
   }
 
-  /** Peers that may have it, are up, and did not fail us. */
-  #sourcesOf(wanted: Wanted): Source[] {
-    const found: Source[] = []
-    for (const source of this.#parts.pool.all()) {
-      if (this.#parts.pool.canServe(source, wanted.id)) found.push(source)
-    }
-    return found
-  }
-
-  #noteStuck(wanted: Wanted, sources: readonly Source[]): void {
+  #noteStuck(wanted: ChunkWish, sources: readonly Source[]): void {
     const stuck = sources.length === 0
     if (stuck && !wanted.stuck) this.#options.onStuck(wanted.id)
     wanted.stuck = stuck
   }
 
-  /** The peer that would be done first, among those with a free place. */
-  #bestOf(sources: readonly Source[], wanted: Wanted): Source | undefined {
-    const { pool, clock } = this.#parts
-    const now = clock.monotonic()
-    const holders = sources.filter((source) => pool.has(source, wanted.id) === 'yes')
-    const fastest = Math.min(...holders.map((source) => source.chunkMs ?? Infinity))
-    const free = holders.filter(
-      (source) =>
-        source.retryAt <= now &&
-        source.inFlight < source.limit &&
-        (source.inFlight > 0 || this.activePeers < this.#options.peersMax) &&
-        !((source.chunkMs ?? 0) > fastest * SLOW_FACTOR) &&
-        !wanted.attempts.some((attempt) => attempt.source === source),
-    )
-    const waitOf = (source: Source) => (source.inFlight + 1) * (source.chunkMs ?? 1)
-    return free.reduce<Source | undefined>(
-      (best, source) => (best === undefined || waitOf(source) < waitOf(best) ? source : best),
-      undefined,
-    )
-  }
-
-  /** Asks a second peer for what holds everything up; returns when the next such chunk comes due. */
-  #askTwice(unassigned: number, head: number): number | undefined {
+  /** Asks another peer for what holds everything up; returns when the next such chunk comes due. */
+  #askTwice(unassigned: number, head: number): number {
     const now = this.#parts.clock.monotonic()
-    let next: number | undefined
+    let next = Infinity
     for (const wanted of this.#wanted.values()) {
-      if (wanted.attempts.length === 0 || wanted.attempts.length >= ATTEMPTS_MAX) continue
-      if (unassigned > 0 && wanted.order !== head) continue
-      const source = this.#bestOf(this.#sourcesOf(wanted), wanted)
-      const first = wanted.attempts[0]
-      if (source === undefined || first === undefined) continue
-      const dueAt = first.startedAt + Math.max(2 * (source.chunkMs ?? 0), SECOND_ASK_MS_MIN)
-      if (dueAt <= now) this.#start(wanted, source)
-      else next = Math.min(next ?? dueAt, dueAt)
+      const isUrgent = wanted.order === head
+      if ((unassigned > 0 && !isUrgent) || !this.#choice.mayAskAnother(wanted, isUrgent)) continue
+      const sources = this.#choice.sourcesOf(wanted)
+      const ramp = this.#choice.othersAtOnce(wanted)
+      for (let asked = 0; asked < ramp; asked++) {
+        const source = this.#choice.best(wanted, sources, this.activePeers)
+        if (source === undefined) break
+        const dueAt = asked === 0 ? this.#choice.askAnotherAt(wanted, source) : now
+        if (dueAt <= now) this.#start(wanted, source)
+        else {
+          next = Math.min(next, dueAt)
+          break
+        }
+      }
     }
     return next
   }
 
-  #start(wanted: Wanted, source: Source): void {
+  #noteQuiet(attempt: Attempt): void {
+    // While nobody has sent anything, it may be our own line that is quiet.
+    if (attempt.doubted || !Number.isFinite(this.#parts.pool.fastestMs) || !this.#choice.isQuiet(attempt))
+      return
+    attempt.doubted = true
+    this.#parts.pool.doubt(attempt.source)
+  }
+
+  #start(wanted: ChunkWish, source: Source): void {
+    const now = this.#parts.clock.monotonic()
     const attempt: Attempt = {
       source,
       controller: new AbortController(),
-      startedAt: this.#parts.clock.monotonic(),
+      startedAt: now,
+      movedAt: now,
+      unmarked: 0,
+      doubted: false,
     }
     wanted.attempts.push(attempt)
     source.inFlight++
@@ -236,83 +201,53 @@ export class ChunkScheduler {
     })
   }
 
-  async #run(wanted: Wanted, attempt: Attempt): Promise<void> {
+  async #run(wanted: ChunkWish, attempt: Attempt): Promise<void> {
     const { source, controller } = attempt
-    const { pool } = this.#parts
-    const from = new Set(wanted.prefix?.from).add(source.peer)
-    let filled = wanted.prefix?.filled ?? 0
-    let bytes = wanted.prefix?.bytes.slice()
-    let stalled = false
-    let stall = this.#parts.clock.after(this.#options.stallMs, () => {})
-    const watch = () => {
-      stall.stop()
-      stall = this.#parts.clock.after(this.#options.stallMs, () => {
-        stalled = true
-        controller.abort()
-      })
-    }
-    try {
-      watch()
-      const incoming = await openChunk(
-        this.#parts.network,
-        source.peer,
-        { id: wanted.id, offset: filled },
-        { signal: controller.signal, timeoutMs: REQUEST_TIMEOUT_MS },
-      )
-      if (incoming.code !== 'RETRIEVE_OK') {
-        this.#noteCode(wanted, source, incoming.code, incoming.retryAfterMs)
-        await incoming.frames.return?.()
-        return
-      }
-      if (incoming.totalSizeBytes > CHUNK_BYTES_MAX || incoming.totalSizeBytes < filled) {
-        await incoming.frames.return?.()
-        this.#blame(wanted, source, from)
-        return
-      }
-      if (bytes?.byteLength !== incoming.totalSizeBytes) {
-        const longer = new Uint8Array(incoming.totalSizeBytes)
-        longer.set(bytes?.subarray(0, filled) ?? [])
-        bytes = longer
-      }
-      for await (const frame of incoming.frames) {
-        if (filled + frame.byteLength > bytes.byteLength) break
-        bytes.set(frame, filled)
-        filled += frame.byteLength
-        watch()
-        this.#options.onProgress()
-      }
-      if (filled < bytes.byteLength) {
-        this.#keepPrefix(wanted, bytes, filled, from)
-        pool.noteFailure(source, 'connection-lost')
-        return
-      }
+    const { pool, clock } = this.#parts
+    const outcome = await fetchChunk(
+      this.#parts,
+      { peer: source.peer, id: wanted.id, partial: wanted.partial },
+      {
+        stallMs: this.#options.stallMs,
+        signal: controller.signal,
+        onBytes: (count) => {
+          attempt.unmarked += count
+          if (attempt.unmarked >= MOVED_BYTES) {
+            attempt.unmarked = 0
+            attempt.movedAt = clock.monotonic()
+            source.movedAt = attempt.movedAt
+          }
+          this.#options.onProgress(count)
+        },
+      },
+    )
+    if (outcome.kind !== 'right' && outcome.kind !== 'stopped') wanted.failures++
+    if (outcome.kind === 'code') this.#noteCode(wanted, source, outcome.code, outcome.retryAfterMs)
+    else if (outcome.kind === 'wrong') this.#noteWrong(wanted, source, outcome.partial)
+    else if (outcome.kind === 'right') {
       if (this.#wanted.get(wanted.id) !== wanted) return
-      // The store takes over this hash and does not compute it again.
-      if (chunkOf(bytes).id !== wanted.id) {
-        this.#blame(wanted, source, from)
-        return
-      }
-      this.#noteGood(attempt, bytes.byteLength)
-      this.#options.onVerified(wanted.id, bytes, source.peer)
-      this.#settle(wanted, bytes)
-    } catch (error) {
-      if (bytes !== undefined && filled > 0) this.#keepPrefix(wanted, bytes, filled, from)
-      if (controller.signal.aborted && !stalled) return
-      this.#noteError(source, error, stalled)
-    } finally {
-      stall.stop()
+      this.#noteGood(attempt, outcome)
+      this.#accuse(wanted, outcome.bytes)
+      this.#options.onVerified(wanted.id, outcome.bytes, source.peer)
+      this.#settle(wanted, outcome.bytes, attempt)
+    } else {
+      if (!isKizunaError(outcome.kind === 'broken' ? outcome.error : undefined, 'PEER_MISBEHAVED'))
+        keepPartial(wanted, outcome.partial)
+      if (outcome.kind === 'stopped') return
+      if (outcome.error === undefined) pool.noteFailure(source, 'connection-lost')
+      else this.#noteError(source, outcome.error, outcome.stalled)
     }
   }
 
-  #noteCode(wanted: Wanted, source: Source, code: string, retryAfterMs: number): void {
+  #noteCode(wanted: ChunkWish, source: Source, code: string, retryAfterMs: number): void {
     const { pool } = this.#parts
     if (code === 'RETRIEVE_BUSY') pool.noteBusy(source, retryAfterMs)
     else if (code === 'RETRIEVE_UNAUTHORISED') {
       source.excluded = 'refused'
       source.knownHolder = true
       source.reason = 'refused'
-    } else if (code === 'RETRIEVE_INVALID_RANGE' && wanted.prefix !== undefined) {
-      wanted.prefix = undefined
+    } else if (code === 'RETRIEVE_INVALID_RANGE' && wanted.partial !== undefined) {
+      suspect(wanted, wanted.partial)
     } else {
       pool.noteMissing(source, wanted.id)
       source.damaged ||= code === 'RETRIEVE_DAMAGED'
@@ -326,50 +261,67 @@ export class ChunkScheduler {
     this.#parts.metrics.count('kizuna_chunk_fetch_failures_total', { reason })
     if (isKizunaError(error) && error.kind === 'busy') this.#parts.pool.noteBusy(source, 500)
     else if (reason === 'refused' || reason === 'misbehaved') {
-      source.excluded = reason === 'refused' ? 'refused' : 'corrupt'
+      source.excluded = 'refused'
       source.reason = reason
+      if (reason === 'misbehaved') {
+        this.#parts.pool.condemn(source, reason)
+        this.#parts.report(source.peer, 'misbehaved')
+      }
     } else this.#parts.pool.noteFailure(source, reason)
   }
 
-  /** Wrong bytes: a single sender is to blame; of several nobody knows who, so the chunk starts anew. */
-  #blame(wanted: Wanted, source: Source, from: ReadonlySet<PeerId>): void {
-    wanted.prefix = undefined
+  /** Wrong bytes: a single sender is to blame; of several nobody knows who yet, so the chunk starts anew. */
+  #noteWrong(wanted: ChunkWish, source: Source, partial: PartialChunk): void {
     this.#parts.metrics.count('kizuna_chunk_fetch_failures_total', { reason: 'corrupt' })
-    if (from.size > 1) return
-    source.excluded = 'corrupt'
-    source.reason = 'corrupt'
-    this.#parts.report(source.peer, 'bad-chunk')
-    this.#parts.onBadChunk(wanted.id, source.peer)
+    const { senders } = partial
+    if (senders.size === 0 || (senders.size === 1 && senders.has(source.peer))) {
+      wanted.partial = undefined
+      this.#blame(wanted.id, source.peer)
+    } else {
+      suspect(wanted, partial)
+      // Going on from what a liar sent happens to the best.
+      if (!this.#parts.pool.isProven(source)) this.#parts.pool.doubt(source)
+    }
   }
 
-  #noteGood(attempt: Attempt, sizeBytes: number): void {
-    const { source } = attempt
-    const tookMs = Math.max(this.#parts.clock.monotonic() - attempt.startedAt, 0.1)
+  #accuse(wanted: ChunkWish, right: Uint8Array): void {
+    for (const peer of liarsAbout(wanted, right)) this.#blame(wanted.id, peer)
+  }
+
+  #blame(id: ContentId, peer: PeerId): void {
+    const source = this.#parts.pool.get(peer)
+    if (source !== undefined) this.#parts.pool.condemn(source, 'corrupt')
+    this.#parts.report(peer, 'bad-chunk')
+    this.#parts.onBadChunk(id, peer)
+  }
+
+  #noteGood(attempt: Attempt, { bytes, sentBytes }: { bytes: Uint8Array; sentBytes: number }): void {
+    const { source, startedAt } = attempt
     source.chunks++
-    source.failures = 0
-    source.reason = 'served'
-    source.chunkMs = source.chunkMs === undefined ? tookMs : source.chunkMs * 0.7 + tookMs * 0.3
-    source.chunkMsBest = Math.min(source.chunkMsBest ?? tookMs, tookMs)
-    const queued = tookMs > source.chunkMsBest * QUEUE_FACTOR
-    source.limit = Math.min(Math.max(source.limit + (queued ? -1 : 1), 1), IN_FLIGHT_PER_PEER_MAX)
-    this.#parts.report(source.peer, 'good-chunk')
+    // Whoever adds the last bytes to what others sent has shown nothing yet.
+    if (sentBytes * 2 > bytes.byteLength) {
+      this.#parts.pool.noteGood(source, this.#parts.clock.monotonic() - startedAt)
+      this.#parts.report(source.peer, 'good-chunk')
+    }
     this.#parts.metrics.count('kizuna_chunks_fetched_total')
-    this.#parts.metrics.count('kizuna_chunk_bytes_fetched_total', {}, sizeBytes)
+    this.#parts.metrics.count('kizuna_chunk_bytes_fetched_total', {}, bytes.byteLength)
   }
 
-  #keepPrefix(wanted: Wanted, bytes: Uint8Array, filled: number, from: Set<PeerId>): void {
-    if (filled > (wanted.prefix?.filled ?? 0)) wanted.prefix = { bytes, filled, from }
-  }
-
-  #settle(wanted: Wanted, bytes: Uint8Array): void {
+  /** @param winner asked later than others, who then have something to make up for. */
+  #settle(wanted: ChunkWish, bytes: Uint8Array, winner?: Attempt): void {
     if (this.#wanted.get(wanted.id) !== wanted) return
     this.#wanted.delete(wanted.id)
-    for (const attempt of wanted.attempts) attempt.controller.abort()
+    for (const attempt of wanted.attempts) {
+      if (winner !== undefined && attempt.startedAt <= winner.startedAt && attempt !== winner) {
+        this.#noteQuiet(attempt)
+      }
+      attempt.controller.abort()
+    }
     wanted.resolve(bytes)
     this.pump()
   }
 
-  #release(wanted: Wanted, reason: unknown): void {
+  #release(wanted: ChunkWish, reason: unknown): void {
     wanted.users--
     if (wanted.users > 0 || this.#wanted.get(wanted.id) !== wanted) return
     this.#wanted.delete(wanted.id)
@@ -385,11 +337,4 @@ export class ChunkScheduler {
     }
     this.#wanted.clear()
   }
-}
-
-function newWish(id: ContentId): Wanted {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-  // Somebody may have stopped waiting for it; that is no unhandled error.
-  promise.catch(() => {})
-  return { id, order: 0, attempts: [], prefix: undefined, stuck: false, users: 0, promise, resolve, reject }
 }

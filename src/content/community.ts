@@ -18,6 +18,8 @@ export interface MemberView {
   latencyMs: number | undefined
   /** How many ids it says it holds, and their fingerprint (`core/set-reconciliation.ts`); undefined before its first status. */
   holdings: { count: number; fingerprint: string } | undefined
+  /** It said that it leaves for good: its copies count no more, though it may still be read from. @default false */
+  leaving?: boolean
 }
 
 /**

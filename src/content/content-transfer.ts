@@ -6,20 +6,17 @@ import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
-import type { Chunk } from '../storage/chunk.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
+import { PROGRESS_BYTES_MIN, PROGRESS_MS } from './chunk-fetch.ts'
 import { ChunkScheduler, type PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
-import {
-  type AskedPeer,
-  ContentCorruptError,
-  ContentNotFoundError,
-  ContentRefusedError,
-  ContentUnreachableError,
-} from './errors.ts'
+import type { AskedPeer } from './errors.ts'
 import { findSources } from './find-sources.ts'
 import type { Holdings } from './holdings.ts'
-import { type Source, SourcePool } from './source-pool.ts'
+import type { PeerDoubts } from './peer-doubts.ts'
+import { SourcePool } from './source-pool.ts'
+import { collectShards, type Stripe } from './stripe-rebuild.ts'
+import { mayStillCome, whyTransferEnds } from './transfer-end.ts'
 
 /** Between two searches for peers while a chunk is stuck. */
 const SEARCH_AGAIN_MS = 2_000
@@ -27,14 +24,6 @@ const SEARCH_AGAIN_MS = 2_000
 const UNSTORED_BYTES_MAX = 8 * 2 ** 20
 /** Peers named to us as holders that one transfer takes in. */
 const HINTS_MAX = 64
-
-/** A stripe of the object: the ids of its k + m shards and how to get the missing ones back from any k. */
-export interface Stripe {
-  k: number
-  ids: readonly ContentId[]
-  /** @param held at least k of them. @returns all that are not in `held`, checked against their ids. */
-  rebuild(held: ReadonlyMap<ContentId, Uint8Array>): Chunk[]
-}
 
 /** What every transfer of a node shares. */
 export interface TransferParts {
@@ -47,6 +36,7 @@ export interface TransferParts {
   log: Logger
   metrics: Metrics
   report: (peer: PeerId, what: PeerReport) => void
+  doubts: PeerDoubts
   onBadChunk: (id: ContentId, peer: PeerId) => void
   /** Whether a chunk is kept on our own disk; kept and not there means that it was damaged. */
   isKept: (id: ContentId) => boolean
@@ -88,6 +78,7 @@ export class ContentTransfer {
   #stops: (() => void)[] = []
   #watch: Timer | undefined
   #progressAt: number
+  #bytesSinceProgress = 0
   #searching = false
   #searchedAt: number | undefined
   #unstoredBytes = 0
@@ -97,13 +88,18 @@ export class ContentTransfer {
   constructor(parts: TransferParts, options: TransferOptions) {
     this.#parts = parts
     this.#options = options
-    const { clock, network, random, holdings, metrics } = parts
+    const { clock, network, random, holdings, metrics, doubts } = parts
     this.#progressAt = clock.monotonic()
     const signal = this.#ending.signal
     this.#pool = new SourcePool(
-      { network, clock, random, keeps: (peer, id) => holdings.keeps(peer, id) },
+      { network, clock, random, doubts, keeps: (peer, id) => holdings.keeps(peer, id) },
       options.catalogue,
-      { signal, onChange: () => this.#poolChanged(), onHint: (peers) => this.#addHints(peers) },
+      {
+        signal,
+        onChange: () => this.#poolChanged(),
+        onHint: (peers) => this.#addHints(peers),
+        onMisbehaved: (peer) => parts.report(peer, 'misbehaved'),
+      },
     )
     this.#scheduler = new ChunkScheduler(
       { network, clock, metrics, pool: this.#pool, report: parts.report, onBadChunk: parts.onBadChunk },
@@ -112,7 +108,7 @@ export class ContentTransfer {
         peersMax: options.peersMax,
         stallMs: Math.max(options.timeoutMs / 3, 500),
         onStuck: (id) => this.#onStuck(id),
-        onProgress: () => this.#noteProgress(),
+        onProgress: (bytes) => this.#noteBytes(bytes),
         onVerified: (id, bytes) => this.#store(id, bytes),
       },
     )
@@ -164,7 +160,7 @@ export class ContentTransfer {
     return promise
   }
 
-  /** The chunk from our own disk; undefined when it is not there or damaged. */
+  /** The chunk from our own disk; undefined when it is not there, damaged, or cannot be read now. */
   async readLocal(id: ContentId): Promise<Uint8Array | undefined> {
     const { chunks, isKept, onDamaged } = this.#parts
     if (!(await chunks.has(id))) {
@@ -177,7 +173,7 @@ export class ContentTransfer {
       return await chunks.get(id)
     } catch (error) {
       if (isKizunaError(error, 'CHUNK_NOT_FOUND')) return undefined
-      if (!isKizunaError(error, 'CHUNK_CORRUPT')) throw error
+      if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'DISK_ERROR')) throw error
       this.#damagedHere = true
       onDamaged(id)
       return undefined
@@ -235,6 +231,14 @@ export class ContentTransfer {
 
   #noteProgress(): void {
     this.#progressAt = this.#parts.clock.monotonic()
+    this.#bytesSinceProgress = 0
+  }
+
+  /** A trickle is no progress: who sends a byte now and then must not keep a reader waiting for ever. */
+  #noteBytes(count: number): void {
+    this.#bytesSinceProgress += count
+    const enough = (PROGRESS_BYTES_MIN * this.#options.timeoutMs) / PROGRESS_MS
+    if (this.#bytesSinceProgress >= enough) this.#noteProgress()
   }
 
   #onStuck(id: ContentId): void {
@@ -275,25 +279,12 @@ export class ContentTransfer {
     this.#rebuilding.add(name)
     const enough = new AbortController()
     const signal = AbortSignal.any([enough.signal, this.#ending.signal])
-    const held = new Map<ContentId, Uint8Array>()
-    let places = 0
     try {
-      await new Promise<void>((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-        for (const id of stripe.ids) {
-          const take = (bytes: Uint8Array) => {
-            held.set(id, bytes)
-            places++
-            if (places === stripe.k) resolve()
-          }
-          this.get(id, { order: 0, signal }).then(take, () => {})
-        }
-      })
+      const held = await collectShards(stripe, (id) => this.get(id, { order: 0, signal }), signal)
       enough.abort()
       for (const { id, bytes } of stripe.rebuild(held)) {
         this.#parts.metrics.count('kizuna_chunks_rebuilt_total')
         this.#options.onRebuilt?.(id)
-        this.#noteProgress()
         if (this.#stuck.delete(id)) this.#store(id, bytes)
         this.#scheduler.fulfil(id, bytes)
       }
@@ -306,6 +297,7 @@ export class ContentTransfer {
   }
 
   #store(id: ContentId, bytes: Uint8Array): void {
+    this.#noteProgress()
     this.#stuck.delete(id)
     this.#unstoredBytes += bytes.byteLength
     this.#parts.chunks
@@ -341,37 +333,16 @@ export class ContentTransfer {
     }
     const settled =
       this.#scheduler.allStuck && !this.#pool.probing && !this.#searching && this.#searchedAt !== undefined
-    if (!settled) return
-    const sources = [...this.#pool.all()]
-    // A holder that is only away may come back in time; one that said no, refused or lied will not.
-    const hopeful = sources.some(
-      ({ down, knownHolder, excluded }) => down && knownHolder && excluded === undefined,
-    )
-    if (!hopeful) this.close(this.#reason())
+    if (settled && !mayStillCome(this.#pool)) this.close(this.#reason())
   }
 
   #reason(): Error {
-    const { root } = this.#options
-    const sources = [...this.#pool.all()]
-    const asked = this.asked()
-    const missingChunks = this.#scheduler.waiting
-    const some = (test: (source: Source) => boolean) => sources.some(test)
-    const lacks = (source: Source) => [...this.#stuck].every((id) => this.#pool.has(source, id) === 'no')
-    if (
-      some((source) => source.knownHolder && source.excluded === undefined && (source.down || !lacks(source)))
-    ) {
-      return new ContentUnreachableError({ id: root, asked, missingChunks })
-    }
-    if (some(({ excluded }) => excluded === 'corrupt')) {
-      return new ContentCorruptError({ id: root, reason: 'those who have it send wrong bytes', asked })
-    }
-    if (this.#damagedHere || some(({ damaged }) => damaged)) {
-      return new ContentCorruptError({ id: root, reason: 'every copy that can be reached is damaged', asked })
-    }
-    if (some(({ excluded, knownHolder }) => excluded === 'refused' && knownHolder)) {
-      return new ContentRefusedError({ id: root, asked })
-    }
-    if (this.#options.foundBefore) return new ContentUnreachableError({ id: root, asked, missingChunks })
-    return new ContentNotFoundError({ id: root, asked })
+    return whyTransferEnds(this.#pool, {
+      root: this.#options.root,
+      stuck: this.#stuck,
+      missingChunks: this.#scheduler.waiting,
+      damagedHere: this.#damagedHere,
+      foundBefore: this.#options.foundBefore,
+    })
   }
 }

@@ -1,5 +1,7 @@
 import type { ContentId } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
+import type { AuditLedger } from './audit-ledger.ts'
+import type { Scrubber } from './scrubber.ts'
 
 /** How an object is kept: whole copies, or k data and m parity shards per stripe. */
 export type DurabilityPolicy = { kind: 'replica'; copies: number } | { kind: 'rs'; k: number; m: number }
@@ -9,10 +11,10 @@ export type AcknowledgementLevel = 'local' | 'replicated'
 
 /** How far something long has come; the same for every app. */
 export interface ContentProgress {
-  phase: 'read' | 'chunk' | 'replicate' | 'find' | 'fetch' | 'rebuild' | 'verify'
+  phase: 'read' | 'chunk' | 'replicate' | 'find' | 'fetch' | 'rebuild' | 'verify' | 'hand over'
   done: number
   total: number | undefined
-  unit: 'bytes' | 'chunks' | 'files'
+  unit: 'bytes' | 'chunks' | 'files' | 'items'
   /** Peers that take part now. */
   peers?: number
 }
@@ -83,6 +85,13 @@ export interface RetrievedContent {
   bytes: AsyncIterable<Uint8Array>
 }
 
+/** How an object is to be kept here. */
+export interface KeepContentOptions extends RetrieveOptions {
+  expiresAt?: number
+  /** What is known of an object that was never met here. @default a guess, until another member tells */
+  facts?: { publisher: PeerId; policy: DurabilityPolicy }
+}
+
 /** What is known now about how safe an object is. */
 export interface ObjectDurability {
   id: ContentId
@@ -90,10 +99,45 @@ export interface ObjectDurability {
   policy: DurabilityPolicy
   /** Distinct peers with a full copy of the least-copied chunk; for rs: shards confirmed of the worst stripe. */
   confirmed: number
-  /** How many of those may be lost before the object is unreadable. */
+  /** How many copies or shards the policy asks for. */
+  target: number
+  /** How many of them are enough to read it. */
+  needed: number
+  /** How many peers may be lost before the object is unreadable; −1 when it is. */
   margin: number
+  /** Failure domains over which the confirmed copies, or the shards of the worst stripe, lie. */
+  domains: number
+  /** Who holds at least one chunk of it; its manifest alone does not count. */
   holders: PeerId[]
+  /** Holders other than us that ever proved to us that they have what they say. */
+  provedBy: number
+  /** Since when each of those has proved it again: the oldest of their last proofs, `clock.now()`. */
+  lastProvedAt: number | undefined
+  /** The chance that it is lost for good within a year, if members go on as they do (`durability-odds.ts`). */
+  lossOddsPerYear: number
+  /** The share of time in which too few of its holders are up to read it. */
+  unreadableShare: number
   keptHere: boolean
+}
+
+/** How safe everything is of which something is kept here. */
+export interface DurabilitySummary {
+  objects: number
+  /** With fewer copies or shards than asked for. */
+  belowTarget: number
+  unreadable: number
+  /** The one that may lose the fewest peers. */
+  worst: { id: ContentId; confirmed: number; target: number; margin: number } | undefined
+}
+
+/** What leaving did, or would do, to one object. */
+export interface HandedOver {
+  id: ContentId
+  /** Copies or shards without ours, and how many the policy asks for. */
+  confirmed: number
+  target: number
+  /** How many peers may be lost then; −1 when it is lost with us. */
+  margin: number
 }
 
 /** One step of `doctor`. */
@@ -125,16 +169,35 @@ export interface Content {
   /** The listing of a folder. @throws InvalidInputError when the content is a file. */
   listFolder(id: ContentId, options?: RetrieveOptions): Promise<FolderEntry[]>
   /** Keep a whole object here, fetching what is missing. */
-  keep(id: ContentId, options?: RetrieveOptions & { expiresAt?: number }): Promise<void>
+  keep(id: ContentId, options?: KeepContentOptions): Promise<void>
   /** Let go of our pin; the garbage collector takes the chunks after its grace. False when it was not kept. */
   forget(id: ContentId): Promise<boolean>
-  durability(id: ContentId): Promise<ObjectDurability>
+  /** @param policy of an object of which nothing is kept here. @default what its manifest tells */
+  durability(id: ContentId, policy?: DurabilityPolicy): Promise<ObjectDurability>
+  /** How safe everything is that this node knows of; as of the last look. */
+  durabilitySummary(): DurabilitySummary
+  /**
+   * Gives the others what they would miss without us, object by object; may be called again and goes on.
+   * @returns every object that has fewer copies without us than it should.
+   */
+  handOver(options?: LongCallOptions & { dryRun?: boolean }): Promise<HandedOver[]>
+  /** Takes nothing more and counts as a copy no more; {@link Content.isLeaving} goes into our status record. */
+  leave(): void
+  readonly isLeaving: boolean
+  /** Answers no requests of others any more. */
+  stopServing(): void
   /** Objects kept here by us. */
   keptObjects(): ObjectSummary[]
   /** Exchange held keys with every connected member now. */
   sync(options?: LongCallOptions): Promise<{ peers: number; keysSent: number; keysReceived: number }>
   whoHas(id: ContentId, options?: LongCallOptions): Promise<PeerId[]>
   diagnose(id: ContentId, options?: RetrieveOptions): Promise<Diagnosis>
+  /** How the reading of every chunk on this machine goes, and how to have it done now. */
+  readonly scrubber: Pick<Scrubber, 'report' | 'checkAll'>
+  /** What our audits of other members showed: when each last proved which chunk, and how far each can be relied on. */
+  readonly audits: Pick<AuditLedger, 'lastProved' | 'standing' | 'counts' | 'isSuspended' | 'report'>
+  /** A chunk on this machine was found damaged or gone: what is kept is fetched again. */
+  noteDamaged(id: ContentId): void
   /** For our status record. */
   holdings(): { count: number; fingerprint: string }
   queues(): { repair: number; announce: number; replicate: number }

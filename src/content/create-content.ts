@@ -10,23 +10,32 @@ import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import type { Pins } from '../storage/pins.ts'
 import { ANNOUNCE_FIRST, ANNOUNCE_LATER, Announcer } from './announcer.ts'
+import { AuditAnswers } from './audit-answers.ts'
+import { AuditLedger } from './audit-ledger.ts'
+import { Auditor } from './auditor.ts'
 import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
 import type { Content } from './content.ts'
+import { type ContentOptions, contentOptions } from './content-options.ts'
 import { ContentTransfer } from './content-transfer.ts'
+import { CorruptionNotices } from './corruption-notices.ts'
 import { DamagedChunks } from './damaged-chunks.ts'
 import { handleDdsRequests } from './dds-handlers.ts'
 import { DdsServer } from './dds-server.ts'
 import { diagnoseContent } from './diagnose-content.ts'
 import { findHolders } from './find-holders.ts'
+import { handOver } from './hand-over.ts'
 import { Holdings } from './holdings.ts'
 import { keepChunks } from './keep-chunks.ts'
+import { keepContent } from './keep-content.ts'
 import { KeptObjects } from './kept-objects.ts'
 import { ManifestReader } from './manifest-reader.ts'
+import { PeerDoubts } from './peer-doubts.ts'
 import { publishContent } from './publish-content.ts'
 import { listFolder, publishFolder } from './publish-folder.ts'
 import { Replicator } from './replicator.ts'
 import { RETRIEVE_TIMEOUT_MS, retrieveContent } from './retrieve-content.ts'
+import { Scrubber } from './scrubber.ts'
 
 /** What content is built on. */
 export interface ContentParts {
@@ -47,45 +56,12 @@ export interface ContentParts {
   metrics: Metrics
 }
 
-/** How this node takes part; every field has a default. */
-export interface ContentOptions {
-  /** Whether we answer others at all; light nodes do not. @default true */
-  serves: boolean
-  /** Whether others may place chunks here; read at each request. @default () => true */
-  stores: () => boolean
-  /** Whether we say on the DHT what we have. @default true */
-  announces: boolean
-  /** Announce every chunk, or only manifests. @default true */
-  announcesChunks: boolean
-  /** Peers that get a copy of everything published here. @default [] */
-  friends: readonly PeerId[]
-  /** Peers a transfer asks at once (B-46). @default 5 */
-  peersMax: number
-  /** How often held keys are compared with every member's. @default 30_000 */
-  holdingsIntervalMs: number
-  /** How long a member may be away before its copies are made again elsewhere. @default 600_000 */
-  graceMs: number
-  /** How long a loss must last before anything is done about it. @default 15_000 */
-  settleMs: number
-  /** How much longer each next holder in rank waits for the ones before it. @default 60_000 */
-  standbyMs: number
-  /** How often all objects are looked at. @default 30_000 */
-  repairIntervalMs: number
-  /** What we offer, as others see it in our status. @default plenty, alone in its failure domain */
-  selfView: () => { freeBytes: number; uptime: number; failureDomain: string; stores: boolean }
-  /** Waits for the share of the bandwidth that copies may take. @default none */
-  budget?: (sizeBytes: number, signal: AbortSignal | undefined) => Promise<void>
-}
-
-/** Free bytes we count for ourselves when nobody says: one class of `place-chunks.ts`. */
-const FREE_BYTES_DEFAULT = 100 * 2 ** 30
-
 /** The content service over its parts; call `start` before use. */
 export function createContent(parts: ContentParts, given: Partial<ContentOptions> = {}): Content {
   const { network, chunks, clock, metrics } = parts
   const log = parts.log.named('content')
   const leases = parts.leases ?? new ChunkLeases()
-  const options: ContentOptions = { ...defaultOptions(network.peerId), ...given }
+  const options = contentOptions(given, network.peerId)
   const report = (peer: PeerId, what: PeerReport) => parts.reputation.report(peer, what)
   const holdings = new Holdings(
     { ...parts, log },
@@ -102,19 +78,44 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     { heal: (id, signal) => healer(id, signal) },
   )
   const onDamaged = (id: ContentId) => damaged.note(id)
+  const isKept = (id: ContentId) => kept.isKept(id)
+  const notices = new CorruptionNotices({
+    ...parts,
+    log,
+    holdings,
+    report,
+    isKept,
+    onDamaged,
+    onHint: (holder) => auditor.suspect(holder),
+  })
+  const audits = new AuditLedger({ ...parts, log: log.named('audits') })
+  const scrubber = new Scrubber(
+    {
+      ...parts,
+      log: log.named('scrubber'),
+      onDamaged: (id) => {
+        onDamaged(id)
+        notices.tell(id, network.peerId)
+      },
+      findLost: () => damaged.findLost(),
+    },
+    { cycleMs: options.scrubCycleMs, cpuShare: options.scrubCpuShare },
+  )
+  damaged.onEvent(scrubber.noteDamage)
   const transferParts = {
     ...parts,
     log,
     holdings,
     report,
-    isKept: (id: ContentId) => kept.isKept(id),
+    isKept,
     onDamaged,
-    onBadChunk: damaged.noteBadChunk,
+    onBadChunk: (id: ContentId, holder: PeerId) => notices.tell(id, holder),
+    doubts: new PeerDoubts(clock),
   }
   const openTransfer = (transfer: Omit<ConstructorParameters<typeof ContentTransfer>[1], 'peersMax'>) =>
     new ContentTransfer(transferParts, { ...transfer, peersMax: options.peersMax })
   const manifests = new ManifestReader({ chunks, openTransfer })
-  const keepParts = { chunks, kept, leases, openTransfer, manifests }
+  const keepParts = { self: network.peerId, chunks, kept, leases, openTransfer, manifests }
   const fetchForSpace: Parameters<typeof handleDdsRequests>[0]['fetchForSpace'] = (
     facts,
     ids,
@@ -129,14 +130,29 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       for await (const _ of fetchForSpace(facts, [id], [], signal)) return
     }
   }
+  const loadManifest = async (root: ContentId, signal: AbortSignal) =>
+    (await manifests.load(root, { signal, timeoutMs: RETRIEVE_TIMEOUT_MS })).manifest
+  const auditor: Auditor = new Auditor(
+    {
+      ...parts,
+      log: log.named('audits'),
+      holdings,
+      kept,
+      ledger: audits,
+      loadManifest,
+      onWrong: (id, peer) => notices.tell(id, peer),
+      onDamaged,
+    },
+    { perHour: options.auditsPerHour },
+  )
   const replicator = new Replicator(
     {
       ...parts,
       log: log.named('replicator'),
       holdings,
       kept,
-      loadManifest: async (root, signal) =>
-        (await manifests.load(root, { signal, timeoutMs: RETRIEVE_TIMEOUT_MS })).manifest,
+      audits,
+      loadManifest,
       fetchForSpace,
     },
     {
@@ -144,6 +160,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       settleMs: options.settleMs,
       standbyMs: options.standbyMs,
       intervalMs: options.repairIntervalMs,
+      trimAfterMs: options.trimAfterMs,
       selfView: options.selfView,
       ...(options.budget === undefined ? {} : { budget: options.budget }),
     },
@@ -175,21 +192,27 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
           fetchForSpace,
           onPlaced: () => replicator.lookSoon(),
           onDamaged,
+          notices,
+          audits: new AuditAnswers({ ...parts, isKept, onDamaged }),
         },
-        options,
+        { serves: options.serves, stores: () => options.stores() && !replicator.members.isLeaving },
       )
       server.start()
       holdings.start()
       replicator.start()
       announcer.start()
+      scrubber.start()
+      auditor.start()
       damaged.findLost().catch((error) => log.debug('search for lost chunks ended', { error }))
     },
     async stop() {
       server.stop()
       stopHandlers()
       damaged.stop()
+      notices.stop()
       replicator.stop()
       holdings.stop()
+      await Promise.all([scrubber.stop(), auditor.stop()])
       await announcer.stop()
     },
     publish: (source, publishOptions) => publishContent(publishParts, settings, source, publishOptions),
@@ -201,29 +224,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       ),
     retrieve: (id, retrieveOptions) => retrieveContent(retrieveParts, id, retrieveOptions),
     listFolder: (id, { range: _, ...retrieveOptions } = {}) => listFolder(retrieveParts, id, retrieveOptions),
-    async keep(id, keepOptions = {}) {
-      const timeoutMs = keepOptions.timeoutMs ?? RETRIEVE_TIMEOUT_MS
-      const signalled = keepOptions.signal === undefined ? {} : { signal: keepOptions.signal }
-      const { manifest, sources } = await manifests.load(id, { timeoutMs, ...signalled })
-      const known = kept.get(id)
-      const facts = known ?? {
-        root: id,
-        publisher: network.peerId,
-        policy: manifest.policy,
-        sizeBytes: manifest.sizeBytes,
-      }
-      const ids = [id, ...manifest.shape.pageIds, ...new Set(manifest.shape.dataIds)]
-      let done = 0
-      const expiry = keepOptions.expiresAt === undefined ? {} : { expiresAt: keepOptions.expiresAt }
-      for await (const _ of keepChunks(
-        keepParts,
-        { facts, ids, hints: sources, keeper: 'self', ...expiry },
-        { timeoutMs, ...signalled },
-      )) {
-        done++
-        keepOptions.onProgress?.({ phase: 'fetch', done, total: ids.length, unit: 'chunks' })
-      }
-    },
+    keep: (id, keepOptions) => keepContent(keepParts, id, keepOptions),
     async forget(id) {
       const had = kept.release(id, 'self')
       if (had) {
@@ -233,17 +234,31 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       }
       return had
     },
-    async durability(id) {
+    async durability(id, policy) {
       const { manifest } = await manifests.load(id, { timeoutMs: RETRIEVE_TIMEOUT_MS })
       await holdings.refresh()
-      const known = kept.get(id)
-      const facts = known ?? {
+      const facts = kept.get(id) ?? {
         root: id,
         publisher: network.peerId,
-        policy: manifest.policy,
+        policy: policy ?? manifest.policy,
         sizeBytes: manifest.sizeBytes,
       }
       return { ...replicator.durability(facts, manifest), keptHere: kept.isOurs(id) }
+    },
+    durabilitySummary: () => replicator.summary,
+    handOver: (handOptions) =>
+      handOver({ self: network.peerId, kept, holdings, loadManifest, replicator }, handOptions),
+    leave() {
+      replicator.stop()
+      replicator.members.isLeaving = true
+    },
+    stopServing() {
+      server.stop()
+      stopHandlers()
+      stopHandlers = () => {}
+    },
+    get isLeaving() {
+      return replicator.members.isLeaving
     },
     keptObjects: () =>
       kept
@@ -265,7 +280,10 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
         id,
         diagnoseOptions,
       ),
+    noteDamaged: onDamaged,
     holdings: () => holdings.own(),
+    scrubber,
+    audits,
     queues: () => ({
       repair: damaged.waiting,
       announce: announcer.waiting,
@@ -273,21 +291,4 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     }),
   }
   return content
-}
-
-function defaultOptions(self: PeerId): ContentOptions {
-  return {
-    serves: true,
-    stores: () => true,
-    announces: true,
-    announcesChunks: true,
-    friends: [],
-    peersMax: 5,
-    holdingsIntervalMs: 30_000,
-    graceMs: 600_000,
-    settleMs: 15_000,
-    standbyMs: 60_000,
-    repairIntervalMs: 30_000,
-    selfView: () => ({ freeBytes: FREE_BYTES_DEFAULT, uptime: 1, failureDomain: self, stores: true }),
-  }
 }

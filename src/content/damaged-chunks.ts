@@ -3,46 +3,48 @@ import type { ContentId } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { PeerId, SigningKey } from '../core/signing-key.ts'
-import type { Network } from '../network/network.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
-import { signCorruptionNotice } from './corruption-notice.ts'
-import { sendCorruptionNotice } from './dds-client.ts'
 import type { Holdings } from './holdings.ts'
 import type { KeptObjects } from './kept-objects.ts'
 
 /** Damaged chunks waiting to be healed; a disk with more is lost, and repair elsewhere takes over. */
 const WAITING_MAX = 10_000
 /** Between attempts at a chunk that nobody could give; doubles up to the maximum. */
-const RETRY_MS_MIN = 30_000
+const RETRY_MS_MIN = 5_000
 const RETRY_MS_MAX = 600_000
-/** Others told about one wrong chunk: the holder and some who keep it too. */
-const NOTIFIED_MAX = 8
-const NOTICE_TIMEOUT_MS = 5_000
-/** Notices remembered, so that one lying peer does not make us flood its neighbours. */
-const NOTICES_REMEMBERED_MAX = 1_000
+/**
+ * A chunk that the disk could not read at so many attempts (over twenty minutes), while it reads others, lies
+ * on a bad place of the medium: it is given up and fetched again.
+ */
+const UNREADABLE_ATTEMPTS_MAX = 8
+/** Other chunks read to see whether the disk works at all. */
+const PROBES_MAX = 8
 
 /** What healing needs. */
 export interface DamagedChunksParts {
   chunks: ChunkStore
   kept: KeptObjects
   holdings: Holdings
-  network: Network
-  key: SigningKey
   clock: Clock
   log: Logger
   metrics: Metrics
 }
 
+/** What happened to a chunk of ours. */
+export type DamageEvent =
+  | { kind: 'damaged'; id: ContentId }
+  | { kind: 'healed'; id: ContentId; tookMs: number }
+
 /**
- * Heals what is damaged here and tells others what is damaged there. A damaged chunk stops counting as kept at
- * once, is fetched again or rebuilt from parity, and counts again when it is whole.
+ * Heals what is damaged here. A damaged chunk stops counting as kept at once, is fetched again or rebuilt from
+ * parity, and counts again when it is whole. What the disk cannot read for a while is left as it is, because it may
+ * be the last copy, and counts again when it can be read.
  */
 export class DamagedChunks {
   readonly #parts: DamagedChunksParts
   readonly #heal: (id: ContentId, signal: AbortSignal) => Promise<void>
-  readonly #waiting = new Map<ContentId, { attempts: number; dueAt: number }>()
-  readonly #noticed = new Set<string>()
+  readonly #waiting = new Map<ContentId, { attempts: number; dueAt: number; since: number }>()
+  readonly #listeners = new Set<(event: DamageEvent) => void>()
   readonly #stopping = new AbortController()
   #timer: Timer | undefined
   #working = false
@@ -65,6 +67,12 @@ export class DamagedChunks {
     return this.#waiting.size
   }
 
+  /** Calls `listener` when a chunk is found damaged and when it is whole again; returns how to stop. */
+  onEvent(listener: (event: DamageEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
   /** Finds chunks that are kept by our books and that the store lost, as a power cut on a bad disk can leave it. */
   async findLost(): Promise<void> {
     const { chunks, holdings } = this.#parts
@@ -80,28 +88,10 @@ export class DamagedChunks {
     this.#parts.metrics.count('kizuna_chunks_damaged_total')
     this.#parts.log.warn('chunk damaged here', { id })
     this.#parts.holdings.forgetOwn([id])
-    this.#waiting.set(id, { attempts: 0, dueAt: this.#parts.clock.monotonic() })
+    const now = this.#parts.clock.monotonic()
+    this.#waiting.set(id, { attempts: 0, dueAt: now, since: now })
+    this.#say({ kind: 'damaged', id })
     this.#workIn(0)
-  }
-
-  /** A peer sent wrong bytes for a chunk: it, and others who keep the chunk, are told to look at theirs. */
-  readonly noteBadChunk = (id: ContentId, holder: PeerId): void => {
-    const name = `${id} ${holder}`
-    if (this.#noticed.has(name)) return
-    if (this.#noticed.size >= NOTICES_REMEMBERED_MAX) this.#noticed.clear()
-    this.#noticed.add(name)
-    const { key, clock, holdings, network, log } = this.#parts
-    const notice = signCorruptionNotice(key, { id, holder, noticedAt: clock.now() })
-    const others = holdings.keepersOf(id).filter((peer) => peer !== network.peerId && peer !== holder)
-    const options = { signal: this.#stopping.signal, timeoutMs: NOTICE_TIMEOUT_MS }
-    for (const peer of [holder, ...others].slice(0, NOTIFIED_MAX)) {
-      sendCorruptionNotice(network, peer, notice, options).then(
-        (damaged) => {
-          if (damaged) holdings.noteLost(peer, [id])
-        },
-        (error) => log.debug('corruption notice not delivered', { peer, id, error }),
-      )
-    }
   }
 
   #workIn(delayMs: number): void {
@@ -119,17 +109,22 @@ export class DamagedChunks {
 
   /** One after the other: healing must not take the line from readers. */
   async #work(): Promise<void> {
-    const { clock, chunks, kept, holdings, log } = this.#parts
+    const { clock, chunks, kept, holdings, log, metrics } = this.#parts
     for (const [id, entry] of [...this.#waiting]) {
       if (this.#stopping.signal.aborted) return
       if (entry.dueAt > clock.monotonic()) continue
       try {
-        await this.#removeDamaged(id)
+        await this.#removeDamaged(id, entry.attempts)
         if (kept.isKept(id)) {
-          await this.#heal(id, this.#stopping.signal)
+          // It may be whole again: read by others meanwhile, or given by a disk that had refused.
+          if (!(await chunks.has(id))) await this.#heal(id, this.#stopping.signal)
           if (!(await chunks.has(id))) throw new Error('not healed')
           holdings.noteOwn([id])
-          log.info('chunk healed', { id })
+          const tookMs = clock.monotonic() - entry.since
+          log.info('chunk healed', { id, tookMs })
+          metrics.count('kizuna_chunks_healed_total')
+          metrics.observeSeconds('kizuna_chunk_heal_seconds', tookMs / 1000)
+          this.#say({ kind: 'healed', id, tookMs })
         }
         this.#waiting.delete(id)
       } catch (error) {
@@ -141,15 +136,38 @@ export class DamagedChunks {
   }
 
   /** Takes the bytes away only when they are wrong now: the store may have been repaired meanwhile. */
-  async #removeDamaged(id: ContentId): Promise<void> {
+  async #removeDamaged(id: ContentId, attempts: number): Promise<void> {
     const { chunks } = this.#parts
     if (!(await chunks.has(id))) return
     try {
-      await chunks.get(id)
+      await chunks.get(id, { length: 0 })
     } catch (error) {
-      // Any other failure says nothing about the bytes, which may be the last copy: they are looked at again later.
-      if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'CHUNK_NOT_FOUND')) throw error
+      if (isKizunaError(error, 'DISK_ERROR')) {
+        if (attempts < UNREADABLE_ATTEMPTS_MAX || !(await this.#diskReads())) throw error
+      } else if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'CHUNK_NOT_FOUND'))
+        throw error
       await chunks.delete(id)
     }
+  }
+
+  /** Whether the disk gives other chunks; when it gives none, it is not the one chunk's place that is bad. */
+  async #diskReads(): Promise<boolean> {
+    const { chunks, holdings } = this.#parts
+    let probes = 0
+    for (const id of holdings.ownIds()) {
+      if (this.#waiting.has(id)) continue
+      if (++probes > PROBES_MAX) return false
+      try {
+        await chunks.get(id, { length: 0 })
+        return true
+      } catch {
+        // The next one may be readable.
+      }
+    }
+    return false
+  }
+
+  #say(event: DamageEvent): void {
+    for (const listener of [...this.#listeners]) listener(event)
   }
 }

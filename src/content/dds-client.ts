@@ -4,6 +4,7 @@ import type { PeerId } from '../core/signing-key.ts'
 import { ConnectionLostError, PeerMisbehavedError } from '../network/errors.ts'
 import type { CallOptions, Network } from '../network/network.ts'
 import type {
+  ChallengeCode,
   DdsResponse,
   ReplicationCode,
   RetrieveChunkResponse,
@@ -58,7 +59,7 @@ export async function storeChunk(
     },
   })
   const request = [header, ...framesOf(input.bytes)]
-  const answer = await onlyAnswer(network, peer, request, options)
+  const answer = await onlyAnswer(network, peer, request, { ...options, bulk: true })
   const { storeChunk } = answer
   if (storeChunk === undefined) throw misbehaved(peer, 'it answered another question')
   if (storeChunk.code === 'STORE_OK' && idFromWire(storeChunk.chunkCid) !== input.id) {
@@ -81,7 +82,8 @@ export async function openChunk(
       length: input.length ?? 0,
     },
   })
-  const frames = network.request(peer, DDS_PROTOCOL, [request], options)[Symbol.asyncIterator]()
+  const asking = network.request(peer, DDS_PROTOCOL, [request], { ...options, bulk: true })
+  const frames = asking[Symbol.asyncIterator]()
   const first = await frames.next()
   if (first.done === true) throw new ConnectionLostError({ peer, protocol: DDS_PROTOCOL })
   const { retrieveChunk } = readResponse(peer, first.value)
@@ -161,24 +163,34 @@ export async function sendCorruptionNotice(
   return corruption.damaged
 }
 
-/** The peer's SHA-256 over `nonce` and a range of the chunk; empty when it does not hold it. */
+/** What a peer answers to a challenge; the bytes are whatever it sent, to be checked by whoever asked. */
+export interface ChallengeAnswer {
+  code: ChallengeCode
+  /** SHA-256 over the nonce and the range; empty unless the code is CHALLENGE_OK and no bytes were to be revealed. */
+  proof: Uint8Array
+  /** The range's bytes, when they were to be revealed. */
+  revealed: Uint8Array
+}
+
+/** Challenges a peer to show that it holds a chunk now: by a hash over the nonce and a range, or by the range itself. */
 export async function challengeHolder(
   network: Network,
   peer: PeerId,
-  input: { id: ContentId; nonce: Uint8Array; offset: number; length: number },
+  input: { id: ContentId; nonce: Uint8Array; offset: number; length: number; reveal?: boolean },
   options: CallOptions,
-): Promise<Uint8Array> {
+): Promise<ChallengeAnswer> {
   const request = encodeRequest({
     challenge: {
       chunkCid: digestToWire(input.id),
       nonce: Uint8Array.from(input.nonce),
       offset: input.offset,
       length: input.length,
+      reveal: input.reveal ?? false,
     },
   })
   const { challenge } = await onlyAnswer(network, peer, [request], options)
   if (challenge === undefined) throw misbehaved(peer, 'it answered another question')
-  return challenge.proof
+  return challenge
 }
 
 async function onlyAnswer(
@@ -191,7 +203,8 @@ async function onlyAnswer(
   // Read to its end, because an answer that is left early costs the stream it came on.
   for await (const frame of network.request(peer, DDS_PROTOCOL, request, options)) {
     if (answer !== undefined) throw misbehaved(peer, 'it answered twice')
-    answer = frame
+    // A frame is good only until the next is asked for.
+    answer = frame.slice()
   }
   if (answer === undefined) throw new ConnectionLostError({ peer, protocol: DDS_PROTOCOL })
   return readResponse(peer, answer)

@@ -1,17 +1,17 @@
-import { hash } from 'node:crypto'
 import type { ContentId } from '../core/content-id.ts'
 import { InvalidInputError } from '../core/errors.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
-import { type PeerId, peerIdFromPublicKey, verifySignature } from '../core/signing-key.ts'
+import type { PeerId } from '../core/signing-key.ts'
 import type { Network, RequestContext } from '../network/network.ts'
 import type { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
+import type { AuditAnswers } from './audit-answers.ts'
 import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
-import { corruptionNoticeBytes } from './corruption-notice.ts'
+import type { CorruptionNotices } from './corruption-notices.ts'
 import {
   type ChallengeRequest,
   type CorruptionNotice,
@@ -32,7 +32,6 @@ import {
   idFromWire,
   idsFromWire,
   joinFrames,
-  NONCE_BYTES,
   type ObjectFacts,
   objectFromWire,
   peersFromWire,
@@ -46,6 +45,8 @@ import type { KeptObjects } from './kept-objects.ts'
 
 /** Chunks being sent at once; whoever comes then is told when to come again. */
 const SERVED_AT_ONCE_MAX = 64
+/** Of those to one peer: who takes many places and reads none must not keep the others out. */
+const SERVED_PER_PEER_MAX = 16
 const BUSY_RETRY_MS = 200
 /** A client that asks for fewer ids than this is looking for somebody who has them. */
 const HINTED_IDS_MAX = 16
@@ -72,6 +73,8 @@ export interface DdsHandlerParts {
   /** Chunks were stored here for an object that others placed. */
   onPlaced: (facts: ObjectFacts) => void
   onDamaged: (id: ContentId) => void
+  notices: CorruptionNotices
+  audits: AuditAnswers
 }
 
 /** Whom this node serves. */
@@ -86,6 +89,8 @@ export interface DdsHandlerOptions {
 export function handleDdsRequests(parts: DdsHandlerParts, options: DdsHandlerOptions): () => void {
   const { server } = parts
   let served = 0
+  const servedTo = new Map<PeerId, number>()
+  const servedToPeer = (peer: PeerId) => servedTo.get(peer) ?? 0
   const door =
     <Request>(
       answer: (
@@ -99,15 +104,20 @@ export function handleDdsRequests(parts: DdsHandlerParts, options: DdsHandlerOpt
       return answer(request, body, context)
     }
   const limited = async function* (request: RetrieveChunkRequest, context: RequestContext) {
-    if (served >= SERVED_AT_ONCE_MAX) {
+    const { from } = context
+    if (served >= SERVED_AT_ONCE_MAX || servedToPeer(from) >= SERVED_PER_PEER_MAX) {
       yield retrieved(RetrieveChunkCode.RETRIEVE_BUSY, { retryAfterMs: BUSY_RETRY_MS })
       return
     }
     served++
+    servedTo.set(from, servedToPeer(from) + 1)
     try {
       yield* answerRetrieve(parts, request, context)
     } finally {
       served--
+      const left = servedToPeer(from) - 1
+      if (left === 0) servedTo.delete(from)
+      else servedTo.set(from, left)
     }
   }
   const stops = [
@@ -129,11 +139,15 @@ export function handleDdsRequests(parts: DdsHandlerParts, options: DdsHandlerOpt
     ),
     server.register(
       'corruptionNotice',
-      door((request, _body, context) => answerNotice(parts, request, context)),
+      door(async function* (request: CorruptionNotice, _body, { from }) {
+        yield { corruption: { damaged: await parts.notices.answer(request, from) } }
+      }),
     ),
     server.register(
       'challenge',
-      door((request, _body, context) => answerChallenge(parts, request, context)),
+      door(async function* (request: ChallengeRequest, _body, { from }) {
+        yield await parts.audits.answer(request, from)
+      }),
     ),
   ]
   return () => {
@@ -209,7 +223,8 @@ async function* answerRetrieve(
   try {
     bytes = await parts.chunks.get(id, { offset: request.offset, length })
   } catch (error) {
-    if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'CHUNK_NOT_FOUND')) throw error
+    const codes = ['CHUNK_CORRUPT', 'CHUNK_NOT_FOUND', 'DISK_ERROR']
+    if (!codes.some((code) => isKizunaError(error, code))) throw error
     parts.onDamaged(id)
     return yield retrieved(RetrieveChunkCode.RETRIEVE_DAMAGED)
   }
@@ -246,7 +261,7 @@ async function* answerHave(
     }
   }
   // Kept and not held is a copy that was lost here; whoever looks for it learns that there was one.
-  const kept = ids.map((id) => parts.kept.isKept(id))
+  const kept = ids.map((id) => parts.kept.isPromised(id))
   const first = ids.length <= HINTED_IDS_MAX ? ids[0] : undefined
   const knownHolders =
     first === undefined ? [] : parts.holdings.keepersOf(first).filter((peer) => peer !== from)
@@ -283,60 +298,6 @@ async function* answerInstruction(
   for await (const id of parts.fetchForSpace(facts, missing, sources, signal)) {
     yield answer(id, ReplicationCode.REPLICATION_ACCEPTED)
   }
-}
-
-async function* answerNotice(
-  parts: DdsHandlerParts,
-  notice: CorruptionNotice,
-  { from }: RequestContext,
-): AsyncGenerator<DdsResponse> {
-  const id = idFromWire(notice.chunkCid)
-  if (!parts.community.isMember(from)) throw new UnauthorisedPeerError({ peer: from })
-  const signer = peerIdFromPublicKey(notice.signer)
-  if (!parts.community.isMember(signer) && signer !== parts.network.peerId) {
-    throw new UnauthorisedPeerError({ peer: signer })
-  }
-  if (!verifySignature(signer, corruptionNoticeBytes(notice), notice.signature)) {
-    parts.report(from, 'forged')
-    throw new InvalidInputError({ what: 'The corruption notice', reason: 'its signature is wrong' })
-  }
-  parts.metrics.count('kizuna_corruption_notices_total')
-  // A notice proves nothing: we look at our own bytes, and only what we find ourselves counts.
-  let damaged = false
-  if (await parts.chunks.has(id)) {
-    try {
-      await parts.chunks.get(id)
-    } catch (error) {
-      if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'CHUNK_NOT_FOUND')) throw error
-      damaged = true
-      parts.onDamaged(id)
-    }
-  } else if (parts.kept.isKept(id)) {
-    damaged = true
-    parts.onDamaged(id)
-  }
-  yield { corruption: { damaged } }
-}
-
-async function* answerChallenge(
-  parts: DdsHandlerParts,
-  request: ChallengeRequest,
-  { from }: RequestContext,
-): AsyncGenerator<DdsResponse> {
-  const id = idFromWire(request.chunkCid)
-  if (!parts.community.isMember(from)) throw new UnauthorisedPeerError({ peer: from })
-  const goodNonce = request.nonce.byteLength === NONCE_BYTES
-  if (!goodNonce || request.length > CHUNK_BYTES_MAX || request.offset > CHUNK_BYTES_MAX) {
-    throw new InvalidInputError({ what: 'The challenge', reason: 'its nonce or range is out of its limits' })
-  }
-  let proof = new Uint8Array(0)
-  try {
-    const bytes = await parts.chunks.get(id, { offset: request.offset, length: request.length })
-    proof = Uint8Array.from(hash('sha256', Buffer.concat([request.nonce, bytes]), 'buffer'))
-  } catch (error) {
-    if (!isKizunaError(error)) throw error
-  }
-  yield { challenge: { proof } }
 }
 
 function mayRead(parts: DdsHandlerParts, peer: PeerId): boolean {

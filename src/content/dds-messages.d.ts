@@ -192,9 +192,13 @@ export declare namespace DdsRequest {
         field: '$.challenge.length';
         value: number;
     }
+    interface DdsRequestChallengeRevealFieldEvent {
+        field: '$.challenge.reveal';
+        value: boolean;
+    }
     function encode(obj: Partial<DdsRequest>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<DdsRequest>): DdsRequest;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<DdsRequest>): Generator<DdsRequestStoreChunkChunkCidFieldEvent | DdsRequestStoreChunkSizeBytesFieldEvent | DdsRequestStoreChunkObjectManifestCidFieldEvent | DdsRequestStoreChunkObjectPublisherFieldEvent | DdsRequestStoreChunkObjectCopiesFieldEvent | DdsRequestStoreChunkObjectKFieldEvent | DdsRequestStoreChunkObjectMFieldEvent | DdsRequestStoreChunkObjectSizeBytesFieldEvent | DdsRequestRetrieveChunkChunkCidFieldEvent | DdsRequestRetrieveChunkOffsetFieldEvent | DdsRequestRetrieveChunkLengthFieldEvent | DdsRequestReplicationInstructionChunkCidsFieldEvent | DdsRequestReplicationInstructionObjectManifestCidFieldEvent | DdsRequestReplicationInstructionObjectPublisherFieldEvent | DdsRequestReplicationInstructionObjectCopiesFieldEvent | DdsRequestReplicationInstructionObjectKFieldEvent | DdsRequestReplicationInstructionObjectMFieldEvent | DdsRequestReplicationInstructionObjectSizeBytesFieldEvent | DdsRequestReplicationInstructionSourceHintsFieldEvent | DdsRequestHaveChunkCidsFieldEvent | DdsRequestHaveKeepForManifestCidFieldEvent | DdsRequestHaveKeepForPublisherFieldEvent | DdsRequestHaveKeepForCopiesFieldEvent | DdsRequestHaveKeepForKFieldEvent | DdsRequestHaveKeepForMFieldEvent | DdsRequestHaveKeepForSizeBytesFieldEvent | DdsRequestCorruptionNoticeChunkCidFieldEvent | DdsRequestCorruptionNoticeHolderFieldEvent | DdsRequestCorruptionNoticeNoticedAtFieldEvent | DdsRequestCorruptionNoticeSignerFieldEvent | DdsRequestCorruptionNoticeSignatureFieldEvent | DdsRequestChallengeChunkCidFieldEvent | DdsRequestChallengeNonceFieldEvent | DdsRequestChallengeOffsetFieldEvent | DdsRequestChallengeLengthFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<DdsRequest>): Generator<DdsRequestStoreChunkChunkCidFieldEvent | DdsRequestStoreChunkSizeBytesFieldEvent | DdsRequestStoreChunkObjectManifestCidFieldEvent | DdsRequestStoreChunkObjectPublisherFieldEvent | DdsRequestStoreChunkObjectCopiesFieldEvent | DdsRequestStoreChunkObjectKFieldEvent | DdsRequestStoreChunkObjectMFieldEvent | DdsRequestStoreChunkObjectSizeBytesFieldEvent | DdsRequestRetrieveChunkChunkCidFieldEvent | DdsRequestRetrieveChunkOffsetFieldEvent | DdsRequestRetrieveChunkLengthFieldEvent | DdsRequestReplicationInstructionChunkCidsFieldEvent | DdsRequestReplicationInstructionObjectManifestCidFieldEvent | DdsRequestReplicationInstructionObjectPublisherFieldEvent | DdsRequestReplicationInstructionObjectCopiesFieldEvent | DdsRequestReplicationInstructionObjectKFieldEvent | DdsRequestReplicationInstructionObjectMFieldEvent | DdsRequestReplicationInstructionObjectSizeBytesFieldEvent | DdsRequestReplicationInstructionSourceHintsFieldEvent | DdsRequestHaveChunkCidsFieldEvent | DdsRequestHaveKeepForManifestCidFieldEvent | DdsRequestHaveKeepForPublisherFieldEvent | DdsRequestHaveKeepForCopiesFieldEvent | DdsRequestHaveKeepForKFieldEvent | DdsRequestHaveKeepForMFieldEvent | DdsRequestHaveKeepForSizeBytesFieldEvent | DdsRequestCorruptionNoticeChunkCidFieldEvent | DdsRequestCorruptionNoticeHolderFieldEvent | DdsRequestCorruptionNoticeNoticedAtFieldEvent | DdsRequestCorruptionNoticeSignerFieldEvent | DdsRequestCorruptionNoticeSignatureFieldEvent | DdsRequestChallengeChunkCidFieldEvent | DdsRequestChallengeNonceFieldEvent | DdsRequestChallengeOffsetFieldEvent | DdsRequestChallengeLengthFieldEvent | DdsRequestChallengeRevealFieldEvent>;
 }
 export interface DdsResponse {
     storeChunk?: StoreChunkResponse;
@@ -267,9 +271,17 @@ export declare namespace DdsResponse {
         field: '$.challenge.proof';
         value: Uint8Array<ArrayBuffer>;
     }
+    interface DdsResponseChallengeCodeFieldEvent {
+        field: '$.challenge.code';
+        value: ChallengeCode;
+    }
+    interface DdsResponseChallengeRevealedFieldEvent {
+        field: '$.challenge.revealed';
+        value: Uint8Array<ArrayBuffer>;
+    }
     function encode(obj: Partial<DdsResponse>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<DdsResponse>): DdsResponse;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<DdsResponse>): Generator<DdsResponseStoreChunkCodeFieldEvent | DdsResponseStoreChunkChunkCidFieldEvent | DdsResponseStoreChunkAlreadyHeldFieldEvent | DdsResponseRetrieveChunkCodeFieldEvent | DdsResponseRetrieveChunkTotalSizeBytesFieldEvent | DdsResponseRetrieveChunkOffsetFieldEvent | DdsResponseRetrieveChunkLengthFieldEvent | DdsResponseRetrieveChunkRetryAfterMsFieldEvent | DdsResponseReplicationCodeFieldEvent | DdsResponseReplicationChunkCidFieldEvent | DdsResponseHaveHeldFieldEvent | DdsResponseHaveKeptFieldEvent | DdsResponseHaveKnownHoldersFieldEvent | DdsResponseCorruptionDamagedFieldEvent | DdsResponseChallengeProofFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<DdsResponse>): Generator<DdsResponseStoreChunkCodeFieldEvent | DdsResponseStoreChunkChunkCidFieldEvent | DdsResponseStoreChunkAlreadyHeldFieldEvent | DdsResponseRetrieveChunkCodeFieldEvent | DdsResponseRetrieveChunkTotalSizeBytesFieldEvent | DdsResponseRetrieveChunkOffsetFieldEvent | DdsResponseRetrieveChunkLengthFieldEvent | DdsResponseRetrieveChunkRetryAfterMsFieldEvent | DdsResponseReplicationCodeFieldEvent | DdsResponseReplicationChunkCidFieldEvent | DdsResponseHaveHeldFieldEvent | DdsResponseHaveKeptFieldEvent | DdsResponseHaveKnownHoldersFieldEvent | DdsResponseCorruptionDamagedFieldEvent | DdsResponseChallengeProofFieldEvent | DdsResponseChallengeCodeFieldEvent | DdsResponseChallengeRevealedFieldEvent>;
 }
 export interface StoreChunkRequest {
     chunkCid: Uint8Array<ArrayBuffer>;
@@ -602,6 +614,7 @@ export interface ChallengeRequest {
     nonce: Uint8Array<ArrayBuffer>;
     offset: number;
     length: number;
+    reveal: boolean;
 }
 export declare namespace ChallengeRequest {
     const codec: () => Codec<ChallengeRequest>;
@@ -621,12 +634,29 @@ export declare namespace ChallengeRequest {
         field: '$.length';
         value: number;
     }
+    interface ChallengeRequestRevealFieldEvent {
+        field: '$.reveal';
+        value: boolean;
+    }
     function encode(obj: Partial<ChallengeRequest>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ChallengeRequest>): ChallengeRequest;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ChallengeRequest>): Generator<ChallengeRequestChunkCidFieldEvent | ChallengeRequestNonceFieldEvent | ChallengeRequestOffsetFieldEvent | ChallengeRequestLengthFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ChallengeRequest>): Generator<ChallengeRequestChunkCidFieldEvent | ChallengeRequestNonceFieldEvent | ChallengeRequestOffsetFieldEvent | ChallengeRequestLengthFieldEvent | ChallengeRequestRevealFieldEvent>;
+}
+export declare enum ChallengeCode {
+    CHALLENGE_UNKNOWN = "CHALLENGE_UNKNOWN",
+    CHALLENGE_OK = "CHALLENGE_OK",
+    CHALLENGE_MISSING = "CHALLENGE_MISSING",
+    CHALLENGE_DAMAGED = "CHALLENGE_DAMAGED",
+    CHALLENGE_UNREADABLE = "CHALLENGE_UNREADABLE",
+    CHALLENGE_BUSY = "CHALLENGE_BUSY"
+}
+export declare namespace ChallengeCode {
+    const codec: () => Codec<ChallengeCode>;
 }
 export interface ChallengeResponse {
     proof: Uint8Array<ArrayBuffer>;
+    code: ChallengeCode;
+    revealed: Uint8Array<ArrayBuffer>;
 }
 export declare namespace ChallengeResponse {
     const codec: () => Codec<ChallengeResponse>;
@@ -634,7 +664,15 @@ export declare namespace ChallengeResponse {
         field: '$.proof';
         value: Uint8Array<ArrayBuffer>;
     }
+    interface ChallengeResponseCodeFieldEvent {
+        field: '$.code';
+        value: ChallengeCode;
+    }
+    interface ChallengeResponseRevealedFieldEvent {
+        field: '$.revealed';
+        value: Uint8Array<ArrayBuffer>;
+    }
     function encode(obj: Partial<ChallengeResponse>): Uint8Array<ArrayBuffer>;
     function decode(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ChallengeResponse>): ChallengeResponse;
-    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ChallengeResponse>): Generator<ChallengeResponseProofFieldEvent>;
+    function stream(buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ChallengeResponse>): Generator<ChallengeResponseProofFieldEvent | ChallengeResponseCodeFieldEvent | ChallengeResponseRevealedFieldEvent>;
 }

@@ -1780,6 +1780,10 @@ export var ChallengeRequest;
                     w.uint32(32);
                     w.uint32(obj.length);
                 }
+                if ((obj.reveal != null && obj.reveal !== false)) {
+                    w.uint32(40);
+                    w.bool(obj.reveal);
+                }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
                 }
@@ -1788,7 +1792,8 @@ export var ChallengeRequest;
                     chunkCid: new Uint8Array(0),
                     nonce: new Uint8Array(0),
                     offset: 0,
-                    length: 0
+                    length: 0,
+                    reveal: false
                 };
                 const end = length == null ? reader.len : reader.pos + length;
                 while (reader.pos < end) {
@@ -1808,6 +1813,10 @@ export var ChallengeRequest;
                         }
                         case 4: {
                             obj.length = reader.uint32();
+                            break;
+                        }
+                        case 5: {
+                            obj.reveal = reader.bool();
                             break;
                         }
                         default: {
@@ -1850,6 +1859,13 @@ export var ChallengeRequest;
                             };
                             break;
                         }
+                        case 5: {
+                            yield {
+                                field: `${prefix}.reveal`,
+                                value: reader.bool()
+                            };
+                            break;
+                        }
                         default: {
                             reader.skipType(tag & 7);
                             break;
@@ -1873,6 +1889,29 @@ export var ChallengeRequest;
     }
     ChallengeRequest.stream = stream;
 })(ChallengeRequest || (ChallengeRequest = {}));
+export var ChallengeCode;
+(function (ChallengeCode) {
+    ChallengeCode["CHALLENGE_UNKNOWN"] = "CHALLENGE_UNKNOWN";
+    ChallengeCode["CHALLENGE_OK"] = "CHALLENGE_OK";
+    ChallengeCode["CHALLENGE_MISSING"] = "CHALLENGE_MISSING";
+    ChallengeCode["CHALLENGE_DAMAGED"] = "CHALLENGE_DAMAGED";
+    ChallengeCode["CHALLENGE_UNREADABLE"] = "CHALLENGE_UNREADABLE";
+    ChallengeCode["CHALLENGE_BUSY"] = "CHALLENGE_BUSY";
+})(ChallengeCode || (ChallengeCode = {}));
+var __ChallengeCodeValues;
+(function (__ChallengeCodeValues) {
+    __ChallengeCodeValues[__ChallengeCodeValues["CHALLENGE_UNKNOWN"] = 0] = "CHALLENGE_UNKNOWN";
+    __ChallengeCodeValues[__ChallengeCodeValues["CHALLENGE_OK"] = 1] = "CHALLENGE_OK";
+    __ChallengeCodeValues[__ChallengeCodeValues["CHALLENGE_MISSING"] = 2] = "CHALLENGE_MISSING";
+    __ChallengeCodeValues[__ChallengeCodeValues["CHALLENGE_DAMAGED"] = 3] = "CHALLENGE_DAMAGED";
+    __ChallengeCodeValues[__ChallengeCodeValues["CHALLENGE_UNREADABLE"] = 4] = "CHALLENGE_UNREADABLE";
+    __ChallengeCodeValues[__ChallengeCodeValues["CHALLENGE_BUSY"] = 5] = "CHALLENGE_BUSY";
+})(__ChallengeCodeValues || (__ChallengeCodeValues = {}));
+(function (ChallengeCode) {
+    ChallengeCode.codec = () => {
+        return enumeration(__ChallengeCodeValues);
+    };
+})(ChallengeCode || (ChallengeCode = {}));
 export var ChallengeResponse;
 (function (ChallengeResponse) {
     let _codec;
@@ -1886,12 +1925,22 @@ export var ChallengeResponse;
                     w.uint32(10);
                     w.bytes(obj.proof);
                 }
+                if (obj.code != null && __ChallengeCodeValues[obj.code] !== 0) {
+                    w.uint32(16);
+                    ChallengeCode.codec().encode(obj.code, w);
+                }
+                if ((obj.revealed != null && obj.revealed.byteLength > 0)) {
+                    w.uint32(26);
+                    w.bytes(obj.revealed);
+                }
                 if (opts.lengthDelimited !== false) {
                     w.ldelim();
                 }
             }, (reader, length, opts = {}) => {
                 const obj = {
-                    proof: new Uint8Array(0)
+                    proof: new Uint8Array(0),
+                    code: ChallengeCode.CHALLENGE_UNKNOWN,
+                    revealed: new Uint8Array(0)
                 };
                 const end = length == null ? reader.len : reader.pos + length;
                 while (reader.pos < end) {
@@ -1899,6 +1948,14 @@ export var ChallengeResponse;
                     switch (tag >>> 3) {
                         case 1: {
                             obj.proof = reader.bytes();
+                            break;
+                        }
+                        case 2: {
+                            obj.code = ChallengeCode.codec().decode(reader);
+                            break;
+                        }
+                        case 3: {
+                            obj.revealed = reader.bytes();
                             break;
                         }
                         default: {
@@ -1916,6 +1973,20 @@ export var ChallengeResponse;
                         case 1: {
                             yield {
                                 field: `${prefix}.proof`,
+                                value: reader.bytes()
+                            };
+                            break;
+                        }
+                        case 2: {
+                            yield {
+                                field: `${prefix}.code`,
+                                value: ChallengeCode.codec().decode(reader)
+                            };
+                            break;
+                        }
+                        case 3: {
+                            yield {
+                                field: `${prefix}.revealed`,
                                 value: reader.bytes()
                             };
                             break;

@@ -1,6 +1,7 @@
 import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
 import { InvalidInputError } from '../core/errors.ts'
 import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../core/limits.ts'
+import { fitsProtobufShape, type ProtobufShape } from '../core/protobuf-shape.ts'
 import { type PeerId, peerIdFromPublicKey, publicKeyOf } from '../core/signing-key.ts'
 import { SHARDS_MAX } from '../storage/erasure-code.ts'
 import type { DurabilityPolicy } from './content.ts'
@@ -20,6 +21,27 @@ export const PEERS_NAMED_MAX = 16
 export const COPIES_MAX = 100
 /** Bytes of a challenge's nonce. */
 export const NONCE_BYTES = 32
+/** Bytes that a challenge may have revealed. */
+export const REVEALED_BYTES_MAX = 4_096
+
+/** Fields of a message besides its lists; twice what there are now, for later versions. */
+const FIELDS_MAX = 16
+const FEW: ProtobufShape = { fieldsMax: FIELDS_MAX }
+const REQUEST_SHAPE: ProtobufShape = {
+  fieldsMax: 4,
+  messages: {
+    1: { fieldsMax: FIELDS_MAX, messages: { 3: FEW } },
+    2: FEW,
+    3: { fieldsMax: INSTRUCTION_IDS_MAX + PEERS_NAMED_MAX + FIELDS_MAX, messages: { 2: FEW } },
+    4: { fieldsMax: HAVE_IDS_MAX + FIELDS_MAX, messages: { 2: FEW } },
+    5: FEW,
+    6: FEW,
+  },
+}
+const ANSWER_SHAPE: ProtobufShape = {
+  fieldsMax: 4,
+  messages: { 1: FEW, 2: FEW, 3: FEW, 4: { fieldsMax: PEERS_NAMED_MAX + FIELDS_MAX }, 5: FEW, 6: FEW },
+}
 
 const DIGEST_BYTES = 32
 const KEY_BYTES = 32
@@ -39,7 +61,7 @@ export function encodeRequest(request: DdsRequest): Uint8Array {
 
 /** @throws InvalidInputError when the bytes are no request. */
 export function decodeRequest(frame: Uint8Array): DdsRequest {
-  return decodeWith((bytes) => DdsRequest.decode(bytes), frame, 'The request')
+  return decodeWith((bytes) => DdsRequest.decode(bytes), frame, REQUEST_SHAPE, 'The request')
 }
 
 /** An answer's first frame. */
@@ -49,7 +71,7 @@ export function encodeResponse(response: DdsResponse): Uint8Array {
 
 /** @throws InvalidInputError when the bytes are no answer. */
 export function decodeResponse(frame: Uint8Array): DdsResponse {
-  return decodeWith((bytes) => DdsResponse.decode(bytes), frame, 'The answer')
+  return decodeWith((bytes) => DdsResponse.decode(bytes), frame, ANSWER_SHAPE, 'The answer')
 }
 
 /** Cuts a chunk into frames of at most `FRAME_BYTES_MAX`; no bytes make no frame. */
@@ -168,11 +190,9 @@ export function checkPolicy(policy: DurabilityPolicy): void {
 
 /** One bit per id, first id in the lowest bit of the first byte. */
 export function toBitmap(bits: readonly boolean[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(Math.ceil(bits.length / 8))
-  for (const [index, bit] of bits.entries()) {
-    if (bit) bytes[index >> 3] = (bytes[index >> 3] ?? 0) | (1 << (index & 7))
-  }
-  return bytes
+  return Uint8Array.from({ length: Math.ceil(bits.length / 8) }, (_, index) =>
+    bits.slice(8 * index, 8 * index + 8).reduce((byte, bit, place) => byte | (Number(bit) << place), 0),
+  )
 }
 
 /** @throws InvalidInputError when the bitmap has another length than `count` needs. */
@@ -183,16 +203,22 @@ export function fromBitmap(bytes: Uint8Array, count: number): boolean[] {
       reason: `it has ${bytes.byteLength} bytes for ${count} ids`,
     })
   }
-  return Array.from({ length: count }, (_, index) => (((bytes[index >> 3] ?? 0) >> (index & 7)) & 1) === 1)
+  return [...bytes]
+    .flatMap((byte) => Array.from({ length: 8 }, (_, place) => ((byte >> place) & 1) === 1))
+    .slice(0, count)
 }
 
 function decodeWith<Message>(
   decode: (bytes: Uint8Array) => Message,
   frame: Uint8Array,
+  shape: ProtobufShape,
   what: string,
 ): Message {
   if (frame.byteLength > FRAME_BYTES_MAX) {
     throw new InvalidInputError({ what, reason: `it is over ${FRAME_BYTES_MAX} bytes` })
+  }
+  if (!fitsProtobufShape(frame, shape)) {
+    throw new InvalidInputError({ what, reason: 'it has more fields than any, or a length that cannot be' })
   }
   try {
     return decode(frame)

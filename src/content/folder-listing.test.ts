@@ -22,7 +22,7 @@ test('a listing comes back as it was, sorted by path', () => {
 test('refuses paths that leave the folder or that a file system reads otherwise', () => {
   const bad = [
     '', '/etc/passwd', '../up', 'a/../../up', 'a//b', 'a/', './a', 'a\\..\\b', 'C:/x', 'a:b', 'a\0b', 'a\nb',
-    'CON', 'aux.txt', 'dir/com1.log', 'LPT²', 'dot.', 'space ', 'x'.repeat(256), `${'x/'.repeat(2100)}x`, '\ud800',
+    'CON', 'aux.txt', 'dir/com1.log', 'LPT²', 'con .txt', 'CONIN$', 'dot.', 'space ', 'x'.repeat(256), `${'x/'.repeat(2100)}x`, '\ud800',
   ] // biome-ignore format: one list of paths
   for (const path of bad) {
     assert.throws(() => checkFolderPaths([path]), { code: 'INVALID_INPUT' }, JSON.stringify(path))
@@ -39,6 +39,10 @@ test('refuses names that fall together by case or by the form of accents', () =>
     ['a', 'a/b'],
     ['a/b', 'a'],
     ['ﬁle', 'file'],
+    ['straße', 'STRASSE'],
+    ['λόγος', 'ΛΌΓΟΣ'],
+    ['a\u200db', 'ab'],
+    ['a\ufeff', 'a'],
     ['same', 'same'],
   ]
   for (const paths of clashes) {

@@ -12,7 +12,7 @@ const PATH_BYTES_MAX = 4096
 const PART_BYTES_MAX = 255
 const VERSION = 1
 /** Names that Windows keeps for devices, whatever the extension. */
-const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i
+const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(\.|$)/i
 /** Control characters and what Windows forbids in names; `\` also hides separators, `:` alternate streams. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here.
 const FORBIDDEN = /[\u0000-\u001f\u007f<>:"|?*\\]/
@@ -103,9 +103,17 @@ function pathFault(path: string): string | undefined {
   return undefined
 }
 
-/** The same for paths that some file system takes for one. */
+/**
+ * The same for paths that some file system takes for one: whatever the case (by way of capitals, so that ß is SS and ς is σ),
+ * the form of accents, and characters that are not seen, which some leave out when they compare.
+ */
 function foldPath(path: string): string {
-  return path.normalize('NFKC').toLowerCase().normalize('NFKC')
+  return path
+    .normalize('NFKC')
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toUpperCase()
+    .toLowerCase()
+    .normalize('NFKC')
 }
 
 function unsafe(path: string, reason: string): InvalidInputError {

@@ -14,7 +14,8 @@ import { openIndexDatabase } from '../storage/index-database.ts'
 import { MemoryDisk } from '../storage/memory-disk.ts'
 import type { Community, MemberView } from './community.ts'
 import { findHolders } from './find-holders.ts'
-import { HOLDINGS_PROTOCOL, Holdings } from './holdings.ts'
+import { Holdings } from './holdings.ts'
+import { HOLDINGS_PROTOCOL } from './holdings-protocol.ts'
 import { eventually, randomContent, sourceOf, type TestNode, TestSpace } from './space-under-test.suite.ts'
 
 const ids = (count: number, name = 'chunk') =>

@@ -3,6 +3,7 @@ import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-i
 import { InvalidInputError } from '../core/errors.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { Random } from '../core/random.ts'
 import { answerReconciliation, ReconciliationSet, startReconciliation } from '../core/set-reconciliation.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import { PeerMisbehavedError } from '../network/errors.ts'
@@ -10,15 +11,19 @@ import type { CallOptions, Network } from '../network/network.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import type { Community } from './community.ts'
 import { UnauthorisedPeerError } from './errors.ts'
+import { HoldingTable } from './holding-table.ts'
+import {
+  ASK_YOURS,
+  COME_FOR_MINE,
+  DIGEST_BYTES,
+  decodeCount,
+  encodeCount,
+  HOLDINGS_PROTOCOL,
+  type HoldingsChange,
+  MESSAGE_BYTES_MAX,
+  onlyFrame,
+} from './holdings-protocol.ts'
 
-/** One round: a reconciliation message one way, the answer the other way. `docs/protocol/holdings.md`. */
-export const HOLDINGS_PROTOCOL = '/kizuna/holdings/1.0.0'
-/** First byte of a request: what follows reconciles the asked peer's set, or asks it to reconcile ours. */
-const ASK_YOURS = 1
-const COME_FOR_MINE = 2
-const DIGEST_BYTES = 32
-/** A message, with its first byte; the reconciliation itself stays under 48 KiB. */
-const MESSAGE_BYTES_MAX = 60 * 1024
 /** Rounds of one reconciliation: at about 1,400 keys a round this is some 5 million keys. */
 const ROUNDS_MAX = 4096
 /** Keys one member may claim; a claim costs us 32 bytes of disk and about 100 of memory. */
@@ -27,15 +32,10 @@ const KEYS_PER_MEMBER_MAX = 2_000_000
 const SYNCS_AT_ONCE_MAX = 8
 /** News that a member's set changed make us compare no more often than this. */
 const SYNC_AGAIN_MS = 1_000
+/** A member that could not be asked, by a connection made for it, is left alone for so long. */
+const UNREACHABLE_MS = 60_000
 const SYNC_TIMEOUT_MS = 60_000
-/** Changes gather this long, or up to this many, before they are written down in one transaction. */
-const WRITE_AFTER_MS = 1_000
-const UNWRITTEN_MAX = 4_096
 const ROUND_TIMEOUT_MS = 10_000
-
-const MIGRATIONS = [
-  `CREATE TABLE holding (peer TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (peer, digest)) WITHOUT ROWID, STRICT`,
-]
 
 /** What holdings need. */
 export interface HoldingsParts {
@@ -55,12 +55,6 @@ export interface HoldingsOptions {
   serves: boolean
 }
 
-/** What changed by one reconciliation. */
-export interface HoldingsChange {
-  added: number
-  removed: number
-}
-
 /**
  * Who keeps which chunk: our own set of kept chunk ids, and a copy of every member's, kept current by range
  * reconciliation whenever a member's fingerprint differs and every interval. Cache copies are not in it.
@@ -73,11 +67,11 @@ export class Holdings {
   readonly #running = new Map<PeerId, Promise<HoldingsChange>>()
   /** When each member was compared with at last, on the monotonic scale. */
   readonly #syncedAt = new Map<PeerId, number>()
+  /** Members that could not be asked are left alone until then, on the monotonic scale. */
+  readonly #unreachableUntil = new Map<PeerId, number>()
   readonly #listeners = new Set<() => void>()
   readonly #stopping = new AbortController()
-  /** Keys of members' sets that changed and are not in the index yet. */
-  readonly #unwritten: { peer: PeerId; digest: Uint8Array }[] = []
-  #writing: Timer | undefined
+  readonly #table: HoldingTable
   #timer: Timer | undefined
   #stops: (() => void)[] = []
   #version = 0
@@ -85,12 +79,8 @@ export class Holdings {
   constructor(parts: HoldingsParts, options: HoldingsOptions) {
     this.#parts = parts
     this.#options = options
-    parts.index.migrate('holdings', MIGRATIONS)
-    for (const row of parts.index.iterate<{ peer: string; digest: Uint8Array }>(
-      'SELECT peer, digest FROM holding',
-    )) {
-      this.#setOf(row.peer as PeerId).add(row.digest)
-    }
+    this.#table = new HoldingTable(parts, { keeps: (peer, digest) => this.#setOf(peer).has(digest) })
+    for (const { peer, digest } of this.#table.load()) this.#setOf(peer).add(digest)
   }
 
   start(): void {
@@ -106,7 +96,7 @@ export class Holdings {
 
   stop(): void {
     this.#timer?.stop()
-    this.#write()
+    this.#table.write()
     this.#stopping.abort()
     for (const stop of this.#stops.splice(0)) stop()
   }
@@ -140,6 +130,13 @@ export class Holdings {
   keeps(peer: PeerId, id: ContentId): boolean {
     const set = peer === this.#parts.network.peerId ? this.#own : this.#members.get(peer)
     return set?.has(digestOf(id)) === true
+  }
+
+  /** One of the chunks that `peer`, or we, keep as far as we know, each as likely as any other. */
+  sampleOf(peer: PeerId, random: Random): ContentId | undefined {
+    const set = peer === this.#parts.network.peerId ? this.#own : this.#members.get(peer)
+    if (set === undefined || set.size === 0) return undefined
+    return contentIdFromDigest(set.sorted.keyAt(random.integer(set.size)))
   }
 
   /** Everybody known to keep the chunk, us included, members and former members alike. */
@@ -210,7 +207,7 @@ export class Holdings {
     const answer = await onlyFrame(
       network.request(peer, HOLDINGS_PROTOCOL, [Uint8Array.of(COME_FOR_MINE)], options),
     )
-    return answer?.byteLength === 4 ? Buffer.from(answer).readUInt32BE(0) : 0
+    return decodeCount(answer)
   }
 
   /** Asks every connected member to take over our set now; returns how many keys they learnt together. */
@@ -267,9 +264,7 @@ export class Holdings {
     }
     if (message[0] === COME_FOR_MINE) {
       const change = await this.sync(from, { signal })
-      const count = Buffer.alloc(4)
-      count.writeUInt32BE(change.added)
-      yield count
+      yield encodeCount(change.added)
       return
     }
     if (message[0] !== ASK_YOURS) {
@@ -281,21 +276,25 @@ export class Holdings {
 
   #syncChanged(): void {
     const now = this.#parts.clock.monotonic()
-    for (const peer of this.#outdatedMembers()) {
+    // Those we have no connection to as well, or a member that nobody near us knows would seem to keep nothing.
+    for (const peer of this.#outdatedMembers((peer) => (this.#unreachableUntil.get(peer) ?? 0) <= now)) {
       if (this.#running.size >= SYNCS_AT_ONCE_MAX) return
       // A status may be older than what we learnt since; news come in bursts.
       if (now - (this.#syncedAt.get(peer) ?? -Infinity) < SYNC_AGAIN_MS) continue
-      this.sync(peer).catch((error) => this.#parts.log.debug('holdings not compared', { peer, error }))
+      this.sync(peer).catch((error) => {
+        this.#unreachableUntil.set(peer, now + UNREACHABLE_MS)
+        this.#parts.log.debug('holdings not compared', { peer, error })
+      })
     }
   }
 
-  /** Connected members whose own fingerprint says something else than our copy of their set. */
-  #outdatedMembers(): PeerId[] {
+  /** Connected members, and others that are online and `mayDial`, whose own fingerprint differs from our copy's. */
+  #outdatedMembers(mayDial: (peer: PeerId) => boolean = () => false): PeerId[] {
     const connected = new Set(this.#connectedMembers())
     return this.#parts.community
       .members()
-      .filter(({ peer, holdings }) => {
-        if (!connected.has(peer)) return false
+      .filter(({ peer, online, holdings }) => {
+        if (!connected.has(peer) && !(online && holdings !== undefined && mayDial(peer))) return false
         if (holdings === undefined) return !this.#syncedAt.has(peer)
         const set = this.#setOf(peer)
         return set.size !== holdings.count || set.fingerprint() !== holdings.fingerprint
@@ -324,29 +323,10 @@ export class Holdings {
   #apply(peer: PeerId, added: readonly Uint8Array[], removed: readonly Uint8Array[]): void {
     if (added.length === 0 && removed.length === 0) return
     const set = this.#setOf(peer)
-    for (const digest of [...added, ...removed]) this.#unwritten.push({ peer, digest })
     for (const digest of added) set.add(digest)
     for (const digest of removed) set.delete(digest)
-    if (this.#unwritten.length >= UNWRITTEN_MAX) this.#write()
-    else this.#writing ??= this.#parts.clock.after(WRITE_AFTER_MS, () => this.#write())
+    this.#table.note(peer, [...added, ...removed])
     this.#changed()
-  }
-
-  /** A crash loses what is not written yet; the next comparison finds it again. */
-  #write(): void {
-    this.#writing?.stop()
-    this.#writing = undefined
-    const { index } = this.#parts
-    const changes = this.#unwritten.splice(0)
-    if (changes.length === 0) return
-    index.transaction(() => {
-      for (const { peer, digest } of changes) {
-        const sql = this.#setOf(peer).has(digest)
-          ? 'INSERT OR IGNORE INTO holding (peer, digest) VALUES (?, ?)'
-          : 'DELETE FROM holding WHERE peer = ? AND digest = ?'
-        index.run(sql, peer, digest)
-      }
-    })
   }
 
   #setOf(peer: PeerId): ReconciliationSet {
@@ -367,11 +347,4 @@ export class Holdings {
   *ownIds(): Generator<ContentId> {
     for (const key of this.#own.keys()) yield contentIdFromDigest(key)
   }
-}
-
-/** The first frame; read to the end, because an answer that is left early costs the stream it came on. */
-async function onlyFrame(frames: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
-  let only: Uint8Array | undefined
-  for await (const frame of frames) only ??= frame
-  return only
 }

@@ -31,6 +31,7 @@ export async function* keepChunks(
     hints: readonly PeerId[]
     keeper: Keeper
     expiresAt?: number
+    guessed?: boolean
   },
   options: { signal?: AbortSignal; timeoutMs: number },
 ): AsyncGenerator<ContentId> {
@@ -49,8 +50,11 @@ export async function* keepChunks(
     lease.add(id)
     const bytes = await transfer.get(id, { order })
     await parts.chunks.put(id, bytes)
-    const expiry = input.expiresAt === undefined ? {} : { expiresAt: input.expiresAt }
-    await parts.kept.keep(facts, keeper, [id], expiry)
+    const { expiresAt, guessed } = input
+    await parts.kept.keep(facts, keeper, [id], {
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(guessed === undefined ? {} : { guessed }),
+    })
     return id
   }
   const wanted = new Set(input.ids)

@@ -24,6 +24,7 @@ const MIGRATIONS = [
      m INTEGER NOT NULL, size_bytes INTEGER NOT NULL, added_at INTEGER NOT NULL
    ) WITHOUT ROWID, STRICT;
    CREATE TABLE declined_object (root BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT`,
+  'ALTER TABLE kept_object ADD COLUMN guessed INTEGER NOT NULL DEFAULT 0',
 ]
 
 interface Row {
@@ -52,11 +53,18 @@ export interface KeptObjectsParts {
   announce: (root: ContentId, ids: readonly ContentId[]) => void
 }
 
+/** How something is kept. */
+export interface KeepOptions {
+  expiresAt?: number
+  /** Nobody told us the policy and the publisher: the facts are a guess until somebody does. @default false */
+  guessed?: boolean
+}
+
 interface KeepWish {
   facts: ObjectFacts
   keeper: Keeper
   ids: readonly ContentId[]
-  options: { expiresAt?: number }
+  options: KeepOptions
 }
 
 /**
@@ -68,6 +76,8 @@ export class KeptObjects {
   readonly #commits: GroupCommit<KeepWish>
   /** Pins with an end, when last looked. */
   #expiring = 0
+  /** Chunks that we are about to let go of: still here, counted no more. */
+  readonly #yielding = new Set<ContentId>()
 
   constructor(parts: KeptObjectsParts) {
     this.#parts = parts
@@ -95,10 +105,11 @@ export class KeptObjects {
     facts: ObjectFacts,
     keeper: Keeper,
     ids: readonly ContentId[],
-    options: { expiresAt?: number } = {},
+    options: KeepOptions = {},
   ): Promise<void> {
     await this.#commits.add({ facts, keeper, ids, options })
-    this.#parts.holdings.noteOwn(ids)
+    // It may have been let go of meanwhile.
+    this.#parts.holdings.noteOwn(ids.filter((id) => this.isPromised(id)))
     this.#parts.announce(facts.root, ids)
   }
 
@@ -106,8 +117,10 @@ export class KeptObjects {
     const { index, pins, clock } = this.#parts
     const { policy } = facts
     index.run(
-      `INSERT INTO kept_object (root, publisher, copies, k, m, size_bytes, added_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO NOTHING`,
+      `INSERT INTO kept_object (root, publisher, copies, k, m, size_bytes, added_at, guessed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO UPDATE SET publisher = excluded.publisher,
+         copies = excluded.copies, k = excluded.k, m = excluded.m, size_bytes = excluded.size_bytes, guessed = 0
+       WHERE guessed = 1 AND excluded.guessed = 0`,
       digestOf(facts.root),
       facts.publisher,
       policy.kind === 'replica' ? policy.copies : 0,
@@ -115,9 +128,10 @@ export class KeptObjects {
       policy.kind === 'rs' ? policy.m : 0,
       facts.sizeBytes,
       clock.now(),
+      options.guessed === true ? 1 : 0,
     )
     if (keeper === 'self') index.run('DELETE FROM declined_object WHERE root = ?', digestOf(facts.root))
-    pins.add({ root: facts.root, owner: keeper, ...options }, ids)
+    pins.add({ root: facts.root, owner: keeper, expiresAt: options.expiresAt }, ids)
   }
 
   /**
@@ -149,6 +163,51 @@ export class KeptObjects {
     })
     this.#parts.holdings.forgetOwn(ids.filter((id) => !this.#parts.pins.has(id)))
     return removed
+  }
+
+  /** Which of these chunks the space, and nobody of this machine, keeps here for the object. */
+  onlyForSpace(root: ContentId, ids: readonly ContentId[]): ContentId[] {
+    const ours = new Set(this.#parts.pins.chunkIdsOf({ root, owner: 'self' }))
+    if (ours.size > 0) return []
+    const placed = new Set(this.#parts.pins.chunkIdsOf({ root, owner: 'space' }))
+    return ids.filter((id) => placed.has(id))
+  }
+
+  /**
+   * Lets go of chunks that the space has enough of. From the call on they are said to be kept no more, so that two
+   * members who do the same each see the other; they stay when `mayGo` then says no.
+   * @returns whether they went.
+   */
+  async yieldChunks(
+    root: ContentId,
+    ids: readonly ContentId[],
+    mayGo: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const { pins, holdings, index } = this.#parts
+    for (const id of ids) this.#yielding.add(id)
+    holdings.forgetOwn(ids)
+    let goes = false
+    try {
+      goes = await mayGo()
+      if (goes) {
+        index.transaction(() => {
+          pins.removeChunks({ root, owner: 'space' }, ids)
+          if (pins.chunkIdsOf({ root, owner: 'space' }).length > 0 || this.isOurs(root)) return
+          pins.remove(root, 'space')
+          index.run('DELETE FROM kept_object WHERE root = ?', digestOf(root))
+        })
+      }
+    } finally {
+      for (const id of ids) this.#yielding.delete(id)
+      // What went may be kept for another object, and what stays counts again.
+      holdings.noteOwn(ids.filter((id) => pins.has(id)))
+    }
+    return goes
+  }
+
+  /** Whether our copy counts: kept, and not about to go. */
+  isPromised(id: ContentId): boolean {
+    return !this.#yielding.has(id) && this.isKept(id)
   }
 
   /** The user does not want it: for a while the space may not place it here either. */

@@ -39,6 +39,7 @@ export function matchShards(
  * every peer holds all.
  */
 export function lossMargin(holders: readonly (readonly PeerId[])[], needed: number): number {
+  if (holders.every(({ length }) => length <= 1)) return marginOfSingles(holders.flat(), needed)
   const left = new Map<PeerId, Set<number>>()
   for (const [shard, peers] of holders.entries()) {
     for (const peer of peers) left.set(peer, (left.get(peer) ?? new Set()).add(shard))
@@ -62,4 +63,17 @@ export function lossMargin(holders: readonly (readonly PeerId[])[], needed: numb
     left.delete(worst.peer)
     lost++
   }
+}
+
+/** The same where no shard is held twice: whoever holds most goes first. */
+function marginOfSingles(holders: readonly PeerId[], needed: number): number {
+  const counts = [...Map.groupBy(holders, (peer) => peer).values()].map(({ length }) => length)
+  let left = holders.length
+  let lost = -1
+  for (const count of counts.toSorted((a, b) => b - a)) {
+    if (left < needed) return lost
+    lost++
+    left -= count
+  }
+  return left < needed ? lost : counts.length
 }

@@ -3,12 +3,12 @@ import { chunkBytesMax } from '../storage/chunking-profile.ts'
 import { type ContentManifest, decodeManifest } from '../storage/content-manifest.ts'
 import { InvalidManifestError } from '../storage/errors.ts'
 import { ManifestLayout, type PageReader, type StripePlaces } from '../storage/manifest-layout.ts'
-import { rebuildStripe } from '../storage/parity.ts'
+import { rebuildStripe, shardIds } from '../storage/parity.ts'
 import { createErasureCode } from '../storage/reed-solomon.ts'
 import type { DurabilityPolicy } from './content.ts'
-import type { Stripe } from './content-transfer.ts'
 import { ContentCorruptError } from './errors.ts'
 import type { ObjectShape } from './plan-copies.ts'
+import type { Stripe } from './stripe-rebuild.ts'
 
 /** Chunks of one object whose ids are held in memory: about 130 bytes each; 1 TiB in chunks of 1 MiB. */
 const CHUNKS_MAX = 1_100_000
@@ -101,6 +101,13 @@ async function loadAll(
       return {
         k: stripe.data.length,
         ids,
+        shape: { k, m },
+        places: shardIds(stripe, k).map((id, place) =>
+          id === undefined
+            ? undefined
+            : { id, sizeBytes: stripe.data[place]?.sizeBytes ?? stripe.shardBytes },
+        ),
+        shardBytes: stripe.shardBytes,
         rebuild: (held) => rebuildStripe(stripe, held, createErasureCode(k, m)),
       }
     },

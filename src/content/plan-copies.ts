@@ -112,6 +112,27 @@ export function strengthOf(
   return { confirmed, margin: confirmed - 1 }
 }
 
+/** How safe an object is: that of its weakest group. */
+export function strengthOfObject(
+  groups: readonly PlacementGroup[],
+  holdersOf: (id: ContentId) => readonly PeerId[],
+): { confirmed: number; margin: number } {
+  let confirmed = Infinity
+  let margin = Infinity
+  for (const group of groups) {
+    const strength = strengthOf(group, holdersOf)
+    margin = Math.min(margin, strength.margin)
+    // The manifest's own copies count for the margin; what was asked for are those of the content.
+    if (group.kind !== 'manifest' || groups.length === 1) confirmed = Math.min(confirmed, strength.confirmed)
+  }
+  return { confirmed, margin }
+}
+
+/** How many copies or shards a policy asks for. */
+export function targetOf(policy: DurabilityPolicy): number {
+  return policy.kind === 'replica' ? policy.copies : policy.k + policy.m
+}
+
 function planReplicas(
   group: PlacementGroup,
   holdersOf: (id: ContentId) => readonly PeerId[],

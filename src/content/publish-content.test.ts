@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { CONTENT_ID_FORMS, formatContentId, parseContentId } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { createMemoryChunkStore } from '../storage/memory-chunk-store.ts'
-import { choosePolicy, unreadableShare } from './choose-policy.ts'
+import { choosePolicy } from './choose-policy.ts'
 import type { ContentProgress } from './content.ts'
+import { unreadableShare } from './durability-odds.ts'
 import { eventually, randomContent, readAll, sourceOf, TestSpace } from './space-under-test.suite.ts'
 
 const MIB = 2 ** 20
@@ -264,7 +265,7 @@ test('the default policy follows size, members and their uptime', () => {
   assert.deepEqual(choosePolicy(undefined, members(6, 1)), { kind: 'rs', k: 4, m: 2 })
   const policy = choosePolicy(2 * MIB, members(20))
   assert.ok(policy.kind === 'rs' && policy.k === 10)
-  assert.ok(unreadableShare(policy.k, policy.m, 0.999) <= 1e-5)
-  assert.ok(unreadableShare(policy.k, policy.m - 1, 0.999) > 1e-5 || policy.m === 2)
+  assert.ok(unreadableShare(Array(policy.k + policy.m).fill(0.999), policy.k) <= 1e-5)
+  assert.ok(unreadableShare(Array(policy.k + policy.m - 1).fill(0.999), policy.k) > 1e-5 || policy.m === 2)
   assert.deepEqual(choosePolicy(2 * MIB, members(20, 0.5)), { kind: 'replica', copies: 3 })
 })

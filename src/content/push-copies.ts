@@ -49,6 +49,16 @@ export interface PushOptions {
   budget?: (sizeBytes: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
+/** What came of it. */
+export interface PushResult {
+  /** Ids the peer confirmed. */
+  kept: ContentId[]
+  /** Those of them that were sent, and those that it fetched from others; the rest it had. */
+  sent: ContentId[]
+  fetched: ContentId[]
+  refused: boolean
+}
+
 /**
  * Brings chunks to a peer and has them kept there: what it has already is only marked, what we hold is sent, and
  * what we do not hold it is told to fetch. Resolves to the ids it confirmed; a peer that refuses or breaks off
@@ -58,10 +68,12 @@ export async function pushCopies(
   parts: PushParts,
   input: PushInput,
   options: PushOptions,
-): Promise<{ kept: ContentId[]; refused: boolean }> {
+): Promise<PushResult> {
   const { peer, facts } = input
   const ids = [...new Set([...input.manifestIds, ...input.ids])]
   const kept = new Set<ContentId>()
+  const sent: ContentId[] = []
+  const fetched: ContentId[] = []
   const note = (found: readonly ContentId[]) => {
     parts.holdings.noteKept(peer, found)
     for (const id of found) {
@@ -82,8 +94,10 @@ export async function pushCopies(
     const worker = async () => {
       for (let id = missing.shift(); id !== undefined && !refused; id = missing.shift()) {
         const outcome = await sendOne(parts, input, id, options)
-        if (outcome === 'kept') note([id])
-        else if (outcome === 'refused') refused = true
+        if (outcome === 'kept') {
+          note([id])
+          sent.push(id)
+        } else if (outcome === 'refused') refused = true
         else remote.push(id)
       }
     }
@@ -92,7 +106,12 @@ export async function pushCopies(
     await Promise.all(Array.from({ length }, worker))
     for (let start = 0; start < remote.length && !refused; start += INSTRUCTION_IDS_MAX) {
       const batch = remote.slice(start, start + INSTRUCTION_IDS_MAX)
-      refused = await instruct(parts, input, batch, note, options)
+      await options.budget?.(batch.length * input.chunkBytesMax, options.signal)
+      const noteFetched = (found: readonly ContentId[]) => {
+        note(found)
+        fetched.push(...found)
+      }
+      refused = await instruct(parts, input, batch, noteFetched, options)
     }
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason
@@ -101,7 +120,7 @@ export async function pushCopies(
     parts.metrics.count('kizuna_placements_failed_total', { code: error.code })
     refused ||= error.kind === 'denied'
   }
-  return { kept: [...kept], refused }
+  return { kept: [...kept], sent, fetched, refused }
 }
 
 async function sendOne(
@@ -114,7 +133,8 @@ async function sendOne(
   try {
     bytes = await parts.chunks.get(id, signalOf(options))
   } catch (error) {
-    if (isKizunaError(error, 'CHUNK_NOT_FOUND') || isKizunaError(error, 'CHUNK_CORRUPT')) return 'not-here'
+    const codes = ['CHUNK_NOT_FOUND', 'CHUNK_CORRUPT', 'DISK_ERROR']
+    if (codes.some((code) => isKizunaError(error, code))) return 'not-here'
     throw error
   }
   await options.budget?.(bytes.byteLength, options.signal)

@@ -3,49 +3,51 @@ import type { ContentId } from '../core/content-id.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
-import type { Community, MemberView } from './community.ts'
-import type { ObjectDurability } from './content.ts'
-import { askHave } from './dds-client.ts'
+import type { IndexDatabase } from '../storage/index-database.ts'
+import type { AuditLedger } from './audit-ledger.ts'
+import type { Community } from './community.ts'
+import type { DurabilitySummary, ObjectDurability } from './content.ts'
+import { type Budget, CopyMaker, type CopyMakerParts, type EnsureOptions } from './copy-maker.ts'
+import { CountingMembers, type MembersNow, type SelfView } from './counting-members.ts'
 import type { ObjectFacts } from './dds-protocol.ts'
 import type { Holdings } from './holdings.ts'
 import type { KeptObject, KeptObjects } from './kept-objects.ts'
+import { KnownCopies } from './known-copies.ts'
+import { LackingGroups, nameOf } from './lacking-groups.ts'
+import { MeasuredRepairs } from './measured-repairs.ts'
+import { durabilityOf } from './object-durability.ts'
+import { ObjectGroups } from './object-groups.ts'
 import type { ObjectManifest } from './object-manifest.ts'
-import { type PlacementCandidate, placementWeight, rankCandidates } from './place-chunks.ts'
-import { type CopyWanted, groupsOf, type PlacementGroup, planCopies, strengthOf } from './plan-copies.ts'
-import { type PushParts, pushCopies } from './push-copies.ts'
+import { groupsOf, type PlacementGroup, strengthOf } from './plan-copies.ts'
+import { Repairer } from './repairer.ts'
+import { SummaryTally } from './summary-tally.ts'
+import { Trimmer } from './trim-copies.ts'
+import { Turnover } from './turnover.ts'
 
-/** Plans of one call: a peer that refuses or breaks off is left out of the next. */
-const ROUNDS_MAX = 4
-/** Peers that chunks are sent to at once. */
-const PEERS_AT_ONCE_MAX = 8
-/** Objects under repair at once, and waiting: the rest is found again by the next look. */
-const REPAIRS_AT_ONCE_MAX = 2
-const REPAIRS_WAITING_MAX = 1000
 /** After a change, so that many changes at once make one look. */
 const LOOK_SOON_MS = 1_000
-/** Other holders asked, before a repair, whether somebody who is away keeps what seems missing. */
-const PEERS_ASKED_MAX = 3
-const ASK_TIMEOUT_MS = 5_000
-/** A peer that refused chunks is not planned with again for this long. */
-const REFUSED_MS = 10 * 60_000
+/** Looking at everything may take this share of the time. */
+const LOOK_SHARE_MAX = 0.1
+/** After a start members are still on their way to us: nothing is held lost for so long, or for the grace. */
+const GATHER_MS_MAX = 60_000
+/** What a repair is taken to need besides waiting, until the first one was measured. */
+const REPAIR_WORK_MS = 60_000
+/** While nothing lacks and only a surplus waits to go, a look now and then is enough. */
+const SURPLUS_LOOKS = 10
 
 /** What a replicator needs. */
-export interface ReplicatorParts extends PushParts {
+export interface ReplicatorParts extends Omit<CopyMakerParts, 'self' | 'copies' | 'members' | 'audits'> {
   community: Community
   holdings: Holdings
   kept: KeptObjects
+  index: IndexDatabase
+  /** Which claims were found false: those copies do not count. */
+  audits: Pick<AuditLedger, 'counts' | 'isSuspended' | 'noteRestored' | 'onChange' | 'lastProved'>
   clock: Clock
   log: Logger
   metrics: Metrics
   /** The manifest of an object kept here, from disk or, when its pages are missing, from peers. */
   loadManifest: (root: ContentId, signal: AbortSignal) => Promise<ObjectManifest>
-  /** Fetches (or rebuilds from parity) chunks and keeps them here for the space. */
-  fetchForSpace: (
-    facts: ObjectFacts,
-    ids: readonly ContentId[],
-    hints: readonly PeerId[],
-    signal: AbortSignal,
-  ) => AsyncIterable<ContentId>
 }
 
 /** How patient a replicator is. */
@@ -58,64 +60,109 @@ export interface ReplicatorOptions {
   standbyMs: number
   /** How often everything is looked at, also when nothing seems to have changed. @default 30_000 */
   intervalMs: number
+  /** How long there must be copies to spare, their holders all here, before one goes. @default a day */
+  trimAfterMs: number
   /** What we offer ourselves, as others see us in our status. */
-  selfView: () => { freeBytes: number; uptime: number; failureDomain: string; stores: boolean }
+  selfView: () => SelfView
   /** Waits for a share of the bandwidth that repair may take. */
-  budget?: (sizeBytes: number, signal: AbortSignal | undefined) => Promise<void>
-}
-
-/** How far one call goes. */
-export interface EnsureOptions {
-  signal?: AbortSignal
-  /** Called as copies are confirmed. */
-  onKept?: (id: ContentId, peer: PeerId) => void
-  /** Only these groups. @default all */
-  groups?: readonly PlacementGroup[]
+  budget?: Budget
 }
 
 /**
- * Keeps every object that has a part here at its number of copies: plans what is missing, sends it or has it
- * fetched, and does so also when the publisher is gone. For each group of chunks the highest-ranked online
- * holder acts; the others stand by and step in one after the other when nothing happens.
+ * Keeps every object that has a part here at its number of copies, also when the publisher is gone: looks at all of
+ * them whenever something changed, repairs what may lose the fewest first, and lets go of what is too many. For each
+ * group of chunks the highest-ranked online holder acts; the others stand by and step in one after the other when
+ * nothing happens.
  */
 export class Replicator {
+  readonly members: CountingMembers
+  readonly copies: KnownCopies
   readonly #parts: ReplicatorParts
   readonly #options: ReplicatorOptions
+  readonly #maker: CopyMaker
+  readonly #groups: ObjectGroups
+  readonly #lacking: LackingGroups
+  readonly #repairer: Repairer
+  readonly #trimmer: Trimmer
+  readonly #turnover: Turnover
+  readonly #measured: MeasuredRepairs
   readonly #stopping = new AbortController()
-  /** Since when a group lacks copies, on the monotonic scale. */
-  readonly #lackingSince = new Map<string, number>()
-  readonly #refusedUntil = new Map<PeerId, number>()
-  readonly #busy = new Set<ContentId>()
-  #waiting: KeptObject[] = []
-  #running = 0
+  #summary: DurabilitySummary = new SummaryTally().summary
   #timer: Timer | undefined
   #dueAt = Infinity
   #lookedAt = ''
+  #lookEndedAt = -Infinity
+  #lookedAtAllAt = -Infinity
+  #lookTookMs = 0
+  #observedAt: number | undefined
   #stops: (() => void)[] = []
 
   constructor(parts: ReplicatorParts, options: ReplicatorOptions) {
     this.#parts = parts
     this.#options = options
+    const { community, audits } = parts
+    const { self } = community
+    const isSuspended = (peer: PeerId) => audits.isSuspended(peer)
+    const members = new CountingMembers({ ...parts, isSuspended }, options)
+    const copies = new KnownCopies(parts)
+    this.members = members
+    this.copies = copies
+    this.#maker = new CopyMaker({ ...parts, self, copies, members })
+    this.#groups = new ObjectGroups(parts)
+    this.#lacking = new LackingGroups({ ...parts, self, copies }, options)
+    this.#turnover = new Turnover(parts)
+    this.#measured = new MeasuredRepairs(options.graceMs + options.settleMs + REPAIR_WORK_MS)
+    this.#repairer = new Repairer(
+      {
+        ...parts,
+        members,
+        copies,
+        groups: this.#groups,
+        lacking: this.#lacking,
+        measured: this.#measured,
+        maker: this.#maker,
+      },
+      options,
+    )
+    this.#trimmer = new Trimmer(
+      { ...parts, copies },
+      { afterMs: options.trimAfterMs, standbyMs: options.standbyMs },
+    )
+    this.#addGauges()
   }
 
   start(): void {
-    const { community, holdings } = this.#parts
+    const { community, holdings, audits, clock } = this.#parts
+    this.#lacking.actFrom = clock.monotonic() + Math.min(this.#options.graceMs, GATHER_MS_MAX)
     this.#stops = [
-      community.onChange(() => this.#lookIn(LOOK_SOON_MS)),
+      audits.onChange(() => this.lookSoon()),
+      community.onChange(() => {
+        this.members.observe()
+        this.#lookIn(LOOK_SOON_MS)
+      }),
       holdings.onChange(() => this.#lookIn(LOOK_SOON_MS)),
     ]
-    this.#lookIn(this.#options.intervalMs)
+    this.#lookIn(Math.min(this.#options.intervalMs, LOOK_SOON_MS))
   }
 
   stop(): void {
     this.#timer?.stop()
     this.#stopping.abort()
+    this.#repairer.stop()
+    this.#maker.stop()
     for (const stop of this.#stops.splice(0)) stop()
+    if (this.#observedAt !== undefined) this.#turnover.save()
+    this.#observedAt = undefined
   }
 
   /** Objects waiting for or under repair. */
   get queued(): number {
-    return this.#waiting.length + this.#running
+    return this.#repairer.queued
+  }
+
+  /** What the last look at everything showed. */
+  get summary(): DurabilitySummary {
+    return this.#summary
   }
 
   /** Looks soon whether an object lacks copies. */
@@ -124,151 +171,31 @@ export class Replicator {
     this.#lookIn(LOOK_SOON_MS)
   }
 
-  /**
-   * Creates copies until the object has what its policy asks for, or nobody is left to take more. Without a
-   * lack there is no traffic at all.
-   */
-  async ensure(facts: ObjectFacts, manifest: ObjectManifest, options: EnsureOptions = {}): Promise<void> {
-    const groups = options.groups ?? groupsOf(manifest.shape, facts.policy)
-    const left = new Set<PeerId>()
-    this.#busy.add(facts.root)
-    try {
-      for (let round = 0; round < ROUNDS_MAX; round++) {
-        options.signal?.throwIfAborted()
-        const candidates = this.#candidates().filter(({ peer }) => !left.has(peer))
-        const wanted = groups.flatMap((group) => planCopies(group, (id) => this.holdersOf(id), candidates))
-        if (wanted.length === 0) return
-        for (const peer of await this.#place(facts, manifest, wanted, options)) left.add(peer)
-      }
-    } finally {
-      this.#busy.delete(facts.root)
-    }
+  /** Creates copies until the object has what its policy asks for, or nobody is left to take more. */
+  ensure(facts: ObjectFacts, manifest: ObjectManifest, options: EnsureOptions = {}): Promise<void> {
+    return this.#repairer.ensure(facts, manifest, options)
   }
 
   /** What is known now about how safe an object is. */
   durability(facts: ObjectFacts, manifest: ObjectManifest): Omit<ObjectDurability, 'keptHere'> {
-    const groups = groupsOf(manifest.shape, facts.policy)
-    const holders = new Set<PeerId>()
-    let confirmed = Infinity
-    let margin = Infinity
-    for (const group of groups) {
-      const strength = strengthOf(group, (id) => this.holdersOf(id))
-      margin = Math.min(margin, strength.margin)
-      // The manifest's own copies count for the margin; what was asked for are those of the content.
-      if (group.kind !== 'manifest' || groups.length === 1)
-        confirmed = Math.min(confirmed, strength.confirmed)
-      for (const id of group.ids) for (const peer of this.holdersOf(id)) holders.add(peer)
-    }
-    const { root: id, sizeBytes, policy } = facts
-    return { id, sizeBytes, policy, confirmed, margin, holders: [...holders] }
-  }
-
-  /** Peers whose copy of a chunk counts: us, and members that are here or were until a short while ago. */
-  holdersOf(id: ContentId): PeerId[] {
-    const counting = this.#counting()
-    return this.#parts.holdings.keepersOf(id).filter((peer) => counting.has(peer))
-  }
-
-  #counting(): Set<PeerId> {
-    const { community, clock } = this.#parts
-    const peers = new Set<PeerId>([community.self])
-    for (const member of community.members()) {
-      if (member.online || clock.now() - member.lastSeenAt <= this.#options.graceMs) peers.add(member.peer)
-    }
-    return peers
-  }
-
-  /** Members that take chunks now, us among them. */
-  #candidates(): PlacementCandidate[] {
-    const { community, clock } = this.#parts
-    const now = clock.monotonic()
-    const willing = ({ peer, online, stores, freeBytes }: MemberView) =>
-      online && stores && freeBytes > 0 && (this.#refusedUntil.get(peer) ?? 0) <= now
-    const members = community.members().filter(willing)
-    const candidates = members.map((member) => ({
-      peer: member.peer,
-      weight: placementWeight(member),
-      failureDomain: member.failureDomain,
-    }))
-    const self = this.#options.selfView()
-    if (self.stores && self.freeBytes > 0) {
-      candidates.push({
-        peer: community.self,
-        weight: placementWeight(self),
-        failureDomain: self.failureDomain,
-      })
-    }
-    return candidates
-  }
-
-  /** Carries a plan out, several peers at once; returns those that did not take all they were meant to. */
-  async #place(
-    facts: ObjectFacts,
-    manifest: ObjectManifest,
-    wanted: readonly CopyWanted[],
-    options: EnsureOptions,
-  ): Promise<PeerId[]> {
-    const byPeer = Map.groupBy(wanted, ({ peer }) => peer)
-    const waiting = [...byPeer.entries()]
-    const failed: PeerId[] = []
-    const manifestIds = [manifest.shape.root, ...manifest.shape.pageIds]
-    const worker = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const [peer, copies] = next
-        const ids = copies.map(({ id }) => id)
-        const done =
-          peer === this.#parts.community.self
-            ? await this.#takeOurselves(facts, [...manifestIds, ...ids], options)
-            : await this.#push(
-                { peer, facts, manifestIds, ids, chunkBytesMax: manifest.chunkBytesMax },
-                options,
-              )
-        if (!done) failed.push(peer)
-      }
-    }
-    await Promise.all(Array.from({ length: PEERS_AT_ONCE_MAX }, worker))
-    return failed
-  }
-
-  async #push(input: Parameters<typeof pushCopies>[1], options: EnsureOptions): Promise<boolean> {
-    const { budget } = this.#options
-    const result = await pushCopies(this.#parts, input, {
-      ...options,
-      ...(budget === undefined ? {} : { budget }),
+    const members = this.members.now()
+    return durabilityOf(facts, groupsOf(manifest.shape, facts.policy), this.copies.heldBy(members.counting), {
+      self: this.#parts.community.self,
+      members,
+      proofs: this.#parts.audits,
+      rates: { leavesPerDay: this.#turnover.leavesPerDay, repairMs: this.#measured.meanMs },
     })
-    if (result.refused) {
-      this.#refusedUntil.set(input.peer, this.#parts.clock.monotonic() + REFUSED_MS)
-    }
-    return input.ids.every((id) => this.#parts.holdings.keeps(input.peer, id))
-  }
-
-  async #takeOurselves(
-    facts: ObjectFacts,
-    ids: readonly ContentId[],
-    options: EnsureOptions,
-  ): Promise<boolean> {
-    const missing = [...new Set(ids)].filter((id) => !this.#parts.kept.isKept(id))
-    const signal = AbortSignal.any([this.#stopping.signal, ...(options.signal ? [options.signal] : [])])
-    let count = 0
-    try {
-      for await (const id of this.#parts.fetchForSpace(facts, missing, [], signal)) {
-        options.onKept?.(id, this.#parts.community.self)
-        count++
-      }
-    } catch (error) {
-      if (signal.aborted) throw signal.reason
-      this.#parts.log.debug('copies not taken over', { root: facts.root, error })
-    }
-    return count === missing.length
   }
 
   #lookIn(delayMs: number): void {
     if (this.#stopping.signal.aborted) return
-    const dueAt = this.#parts.clock.monotonic() + delayMs
+    const now = this.#parts.clock.monotonic()
+    const rested = this.#lookEndedAt + this.#lookTookMs / LOOK_SHARE_MAX
+    const dueAt = Math.max(now + delayMs, rested)
     if (dueAt >= this.#dueAt) return
     this.#timer?.stop()
     this.#dueAt = dueAt
-    this.#timer = this.#parts.clock.after(delayMs, () => {
+    this.#timer = this.#parts.clock.after(dueAt - now, () => {
       this.#dueAt = Infinity
       this.#look().catch((error) => this.#parts.log.warn('look at copies failed', { error }))
     })
@@ -276,151 +203,100 @@ export class Replicator {
 
   /** Looks at every object; quiet when nothing changed since the last look and nothing was lacking then. */
   async #look(): Promise<void> {
-    const { kept, holdings, clock } = this.#parts
+    const { kept, clock } = this.#parts
+    const begin = clock.monotonic()
     kept.followExpiry()
-    // Who counts and who can take more: somebody back within the grace changes only the latter.
-    const takers = this.#candidates().map(({ peer }) => peer)
-    const seen = [holdings.version, ...[...this.#counting()].sort(), 'takers', ...takers.sort()].join()
-    const quiet = seen === this.#lookedAt && this.#lackingSince.size === 0
+    this.#observe(begin)
+    const members = this.members.now()
+    const seen = this.#viewOf(members)
+    const isSurplusDue =
+      this.#trimmer.isWaiting && begin - this.#lookedAtAllAt > this.#options.trimAfterMs / SURPLUS_LOOKS
+    const isQuiet = seen === this.#lookedAt && this.#lacking.size === 0 && !isSurplusDue
+    if (seen !== this.#lookedAt) this.#repairer.retryAll()
     this.#lookedAt = seen
+    if (!isQuiet) {
+      this.#lookedAtAllAt = begin
+      await this.#lookAtAll(members)
+    }
+    this.#lookEndedAt = clock.monotonic()
+    this.#lookTookMs = isQuiet ? 0 : this.#lookEndedAt - begin
     this.#lookIn(this.#options.intervalMs)
-    if (quiet) return
-    const lacking = new Set<string>()
-    for (const object of kept.list()) {
+    if (this.#lacking.size > 0)
+      this.#lookIn(Math.max(this.#lacking.settledAt - clock.monotonic(), LOOK_SOON_MS))
+  }
+
+  /** What a look depends on. Somebody back within the grace changes only who can take more, not who counts. */
+  #viewOf(members: MembersNow): string {
+    const takers = members.candidates(1).map(({ peer }) => peer)
+    const sorted = [members.counting, members.awaited, takers].map((peers) => [...peers].sort().join())
+    return [this.#parts.holdings.version, ...sorted].join(' ')
+  }
+
+  async #lookAtAll(members: MembersNow): Promise<void> {
+    const names = new Set<string>()
+    const tally = new SummaryTally()
+    const holdersOf = this.copies.heldBy(members.counting)
+    for (const object of this.#parts.kept.list()) {
       if (this.#stopping.signal.aborted) return
-      if (this.#busy.has(object.root)) continue
-      const manifest = await this.#manifestOf(object)
-      if (manifest === undefined) continue
-      for (const group of this.#lackingGroups(object, manifest)) lacking.add(nameOf(group))
-      if (this.#actingGroups(object, manifest).length > 0) this.#queue(object)
-    }
-    for (const name of this.#lackingSince.keys()) if (!lacking.has(name)) this.#lackingSince.delete(name)
-    if (lacking.size > 0) {
-      const soonest = Math.min(
-        ...[...this.#lackingSince.values()].map((since) => since + this.#options.settleMs),
-      )
-      this.#lookIn(Math.max(soonest - clock.monotonic(), LOOK_SOON_MS))
-    }
-  }
-
-  async #manifestOf(object: KeptObject): Promise<ObjectManifest | undefined> {
-    try {
-      return await this.#parts.loadManifest(object.root, this.#stopping.signal)
-    } catch (error) {
-      if (!this.#stopping.signal.aborted) {
-        this.#parts.log.debug('manifest of a kept object not readable', { root: object.root, error })
+      const known = await this.#groups.of(object, this.#stopping.signal)
+      if (known === undefined) tally.addUnknown()
+      else {
+        tally.add(object, known.groups, holdersOf)
+        for (const group of known.groups) names.add(nameOf(group))
       }
-      return undefined
+      if (known === undefined || this.#repairer.isBusy(object.root)) {
+        // Whoever is at it may fail; then this look has seen nothing of it, and the next must not be quiet.
+        this.#lookedAt = ''
+        continue
+      }
+      const acting = this.#lacking.acting(object, known, members)
+      if (acting.length > 0) {
+        this.#repairer.add(object, Math.min(...acting.map((group) => strengthOf(group, holdersOf).margin)))
+      } else if (this.#lacking.actFrom <= this.#parts.clock.monotonic()) {
+        await this.#trim(object, known.groups, members)
+      }
     }
+    this.#summary = tally.summary
+    this.#lacking.forgetOthers(names)
+    this.#trimmer.forgetOthers(names)
+    this.#repairer.work()
   }
 
-  #lackingGroups(object: KeptObject, manifest: ObjectManifest): PlacementGroup[] {
-    const now = this.#parts.clock.monotonic()
-    const candidates = this.#candidates()
-    return groupsOf(manifest.shape, object.policy).filter((group) => {
-      const lacks = planCopies(group, (id) => this.holdersOf(id), candidates).length > 0
-      if (lacks && !this.#lackingSince.has(nameOf(group))) this.#lackingSince.set(nameOf(group), now)
-      return lacks
-    })
+  #observe(now: number): void {
+    const { community, clock } = this.#parts
+    this.members.observe()
+    if (this.#observedAt !== undefined)
+      this.#turnover.observe(community.members(), clock.now(), now - this.#observedAt)
+    this.#observedAt = now
   }
 
-  /** Groups that lack copies for long enough and whose turn to act is ours. */
-  #actingGroups(object: KeptObject, manifest: ObjectManifest): PlacementGroup[] {
-    const now = this.#parts.clock.monotonic()
-    return this.#lackingGroups(object, manifest).filter((group) => {
-      const since = this.#lackingSince.get(nameOf(group)) ?? now
-      const place = this.#placeInRank(group, object.root)
-      return place >= 0 && now - since >= this.#options.settleMs + place * this.#options.standbyMs
-    })
-  }
-
-  /** How many online holders are before us in the group's rank; −1 when we hold nothing of it. */
-  #placeInRank(group: PlacementGroup, root: ContentId): number {
-    const { community, holdings } = this.#parts
-    const online = new Set<PeerId>([community.self])
-    for (const member of community.members()) if (member.online) online.add(member.peer)
-    const holders = new Set([...group.ids, root].flatMap((id) => holdings.keepersOf(id)))
-    const candidates = [...holders]
-      .filter((peer) => online.has(peer))
-      // Weights differ from view to view; the turn must be the same for everybody.
-      .map((peer) => ({ peer, weight: 1, failureDomain: peer }))
-    return rankCandidates(group.key, candidates).findIndex(({ peer }) => peer === community.self)
-  }
-
-  #queue(object: KeptObject): void {
-    if (this.#waiting.length >= REPAIRS_WAITING_MAX) return
-    if (this.#waiting.some(({ root }) => root === object.root)) return
-    this.#waiting.push(object)
-    while (this.#running < REPAIRS_AT_ONCE_MAX && this.#waiting.length > 0) {
-      const next = this.#waiting.shift()
-      if (next === undefined) return
-      this.#running++
-      this.#repair(next)
-        .catch((error) => this.#parts.log.warn('repair failed', { root: next.root, error }))
-        .finally(() => {
-          this.#running--
-          const waiting = this.#waiting.shift()
-          if (waiting !== undefined) this.#queue(waiting)
-        })
-    }
-  }
-
-  /**
-   * A member that is away for a short while may keep what seems missing without our ever having heard it: other
-   * holders are asked. Their word only lets us wait; it ends with the grace, and the member itself corrects it.
-   */
-  async #hearOfAbsent(groups: readonly PlacementGroup[]): Promise<void> {
-    const { community, holdings, clock, network } = this.#parts
-    const absent = new Set(
-      community
-        .members()
-        .filter(({ online, lastSeenAt }) => !online && clock.now() - lastSeenAt <= this.#options.graceMs)
-        .map(({ peer }) => peer),
-    )
-    if (absent.size === 0) return
-    const candidates = this.#candidates()
-    const options = { signal: this.#stopping.signal, timeoutMs: ASK_TIMEOUT_MS }
+  async #trim(object: KeptObject, groups: readonly PlacementGroup[], members: MembersNow): Promise<void> {
+    const { kept, log } = this.#parts
+    const hasParts = groups.some(({ kind, ids }) => kind !== 'manifest' && ids.some((id) => kept.isKept(id)))
     for (const group of groups) {
-      const lacking = planCopies(group, (id) => this.holdersOf(id), candidates).map(({ id }) => id)
-      // Chunks of a group of copies lie together; the shards of a stripe each lie alone.
-      const asked = group.kind === 'stripe' ? [...new Set(lacking)] : lacking.slice(0, 1)
-      const others = new Set(group.ids.flatMap((id) => this.holdersOf(id)))
-      others.delete(community.self)
-      const reachable = [...others].filter((peer) => !absent.has(peer)).slice(0, PEERS_ASKED_MAX)
-      for (const id of asked) {
-        for (const peer of reachable) {
-          const answer = await askHave(network, peer, { ids: [id] }, options).catch(() => undefined)
-          for (const holder of answer?.knownHolders ?? []) {
-            if (absent.has(holder)) holdings.noteKept(holder, group.kind === 'stripe' ? [id] : group.ids)
-          }
-        }
-      }
+      // Whoever keeps a part keeps the manifest, to be able to repair the whole.
+      if (group.kind === 'manifest' && hasParts) continue
+      if (!this.#trimmer.isDue(nameOf(group), group, members)) continue
+      await this.#trimmer
+        .trim(object, group, members, this.#stopping.signal)
+        .catch((error) => log.debug('copies not let go', { root: object.root, error }))
     }
   }
 
-  async #repair(object: KeptObject): Promise<void> {
-    const { holdings, log, metrics } = this.#parts
-    const signal = this.#stopping.signal
-    // What looks lost may only be news that has not reached us.
-    await holdings.syncAll({ signal })
-    const manifest = await this.#manifestOf(object)
-    if (manifest === undefined) return
-    await this.#hearOfAbsent(this.#actingGroups(object, manifest))
-    const groups = this.#actingGroups(object, manifest)
-    if (groups.length === 0) return
-    let copies = 0
-    await this.ensure(object, manifest, {
-      groups,
-      signal,
-      onKept: () => {
-        copies++
-      },
+  #addGauges(): void {
+    const { metrics } = this.#parts
+    metrics.gauge('kizuna_objects_below_target', 'kept objects with fewer copies than asked for', () => {
+      return this.#summary.belowTarget
     })
-    metrics.count('kizuna_repairs_total')
-    log.info('copies repaired', { root: object.root, groups: groups.length, copies })
+    metrics.gauge('kizuna_objects_unreadable', 'kept objects that cannot be read now', () => {
+      return this.#summary.unreadable
+    })
+    metrics.gauge('kizuna_object_margin_min', 'losses that the weakest kept object still bears', () => {
+      return this.#summary.worst?.margin ?? 0
+    })
+    metrics.gauge('kizuna_repair_queue', 'objects waiting for or under repair', () => this.queued)
+    metrics.gauge('kizuna_member_leaves_per_day', 'departures for good per member and day', () => {
+      return this.#turnover.leavesPerDay
+    })
   }
-}
-
-function nameOf(group: PlacementGroup): string {
-  return `${group.kind}${Buffer.from(group.key).toString('base64')}`
 }

@@ -8,9 +8,10 @@ import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { RetrievedContent, RetrieveOptions } from './content.ts'
 import { CIPHER_SCHEME, CIPHER_TAG_BYTES, decryptChunk, plainSizeOf } from './content-cipher.ts'
-import type { ContentTransfer, Stripe } from './content-transfer.ts'
+import type { ContentTransfer } from './content-transfer.ts'
 import { ContentCorruptError, ContentKeyError } from './errors.ts'
 import type { ObjectManifest } from './object-manifest.ts'
+import type { Stripe } from './stripe-rebuild.ts'
 
 /** Bytes asked for or waiting to be read, ahead of the reader. */
 const WINDOW_BYTES = 16 * 2 ** 20

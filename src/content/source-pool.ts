@@ -7,9 +7,14 @@ import type { Network } from '../network/network.ts'
 import { askHave } from './dds-client.ts'
 import { HAVE_IDS_MAX } from './dds-protocol.ts'
 import type { AskedPeer } from './errors.ts'
+import { DOUBTS_MAX, type PeerDoubts } from './peer-doubts.ts'
 
 /** Sources one transfer knows at once; more are not taken in. */
 export const SOURCES_MAX = 256
+/** Chunks asked of one peer at once, however fast it is. */
+const IN_FLIGHT_PER_PEER_MAX = 8
+/** A chunk longer than this many times the peer's best means that requests queue up there. */
+const QUEUE_FACTOR = 3
 /** A peer that said no is asked again after this long, because it may fetch the chunk meanwhile. */
 const PROBE_AGAIN_MS = 5_000
 const PROBE_TIMEOUT_MS = 5_000
@@ -35,6 +40,12 @@ export interface Source {
   /** Moving average of milliseconds per chunk; undefined before the first. */
   chunkMs: number | undefined
   chunkMsBest: number | undefined
+  /** When it last sent a worthwhile number of bytes, of whatever chunk. */
+  movedAt: number
+  /** How long it took to say what it has; undefined before it did. */
+  answerMs: number | undefined
+  /** Refusals for being busy, one after the other. */
+  busy: number
   chunks: number
   /** It keeps a chunk that we want and found its own copy damaged. */
   damaged: boolean
@@ -56,6 +67,7 @@ export interface SourcePoolParts {
   random: Random
   /** Whether the index of kept keys says that this peer keeps this chunk. */
   keeps: (peer: PeerId, id: ContentId) => boolean
+  doubts: PeerDoubts
 }
 
 /**
@@ -69,56 +81,71 @@ export class SourcePool {
   readonly #sources = new Map<PeerId, SourceState>()
   readonly #onChange: () => void
   readonly #onHint: (peers: PeerId[]) => void
+  readonly #onMisbehaved: (peer: PeerId) => void
   #signal: AbortSignal
 
   /**
    * @param catalogue every id the transfer may want, in order.
-   * @param listeners `onChange` when something new is known; `onHint` with peers that others named as holders.
+   * @param listeners `onChange` when something new is known; `onHint` with peers that others named as holders;
+   *   `onMisbehaved` with a peer whose answer was none.
    */
   constructor(
     parts: SourcePoolParts,
     catalogue: readonly ContentId[],
-    listeners: { onChange: () => void; onHint: (peers: PeerId[]) => void; signal: AbortSignal },
+    listeners: {
+      onChange: () => void
+      onHint: (peers: PeerId[]) => void
+      onMisbehaved: (peer: PeerId) => void
+      signal: AbortSignal
+    },
   ) {
     this.#parts = parts
     this.#catalogue = catalogue
     for (const [place, id] of catalogue.entries()) this.#placeOf.set(id, place)
     this.#onChange = listeners.onChange
     this.#onHint = listeners.onHint
+    this.#onMisbehaved = listeners.onMisbehaved
     this.#signal = listeners.signal
   }
 
   /** Takes a peer in; true when it is new. */
   add(peer: PeerId, options: { knownHolder: boolean }): boolean {
     const known = this.#sources.get(peer)
-    if (known !== undefined) {
-      known.knownHolder ||= options.knownHolder
-      return false
-    }
+    if (known !== undefined) known.knownHolder ||= options.knownHolder
+    if (known !== undefined) return false
     if (this.#sources.size >= SOURCES_MAX || peer === this.#parts.network.peerId) return false
-    this.#sources.set(peer, {
-      peer,
-      knownHolder: options.knownHolder,
-      excluded: undefined,
-      down: false,
-      retryAt: 0,
-      failures: 0,
-      inFlight: 0,
-      limit: 2,
-      chunkMs: undefined,
-      chunkMsBest: undefined,
-      chunks: 0,
-      damaged: false,
-      reason: 'not-asked',
-      blocks: new Map(),
-      exceptions: new Map(),
-      probing: false,
-    })
+    const limit = this.#parts.doubts.count(peer) > 0 ? 1 : 2
+    this.#sources.set(peer, newSource(peer, options.knownHolder, limit))
     return true
   }
 
   all(): Iterable<Source> {
     return this.#sources.values()
+  }
+
+  get(peer: PeerId): Source | undefined {
+    return this.#sources.get(peer)
+  }
+
+  /** Milliseconds of the fastest chunk of a peer that is not set aside; `Infinity` while none has sent any. */
+  get fastestMs(): number {
+    let fastest = Infinity
+    for (const source of this.#sources.values()) {
+      if (source.excluded === undefined && source.chunkMsBest !== undefined && !this.isSetAside(source)) {
+        fastest = Math.min(fastest, source.chunkMsBest)
+      }
+    }
+    return fastest
+  }
+
+  /** Whether it gave so many bad answers that only what nobody else has is asked of it. */
+  isSetAside(source: Source): boolean {
+    return source.busy >= DOUBTS_MAX || this.#parts.doubts.isSetAside(source.peer)
+  }
+
+  /** Bad answers of late; fewer are asked first. */
+  doubtsOf(source: Source): number {
+    return this.#parts.doubts.count(source.peer)
   }
 
   /** A peer came back: it may be asked at once. */
@@ -145,11 +172,43 @@ export class SourcePool {
     return this.#parts.keeps(source.peer, id) ? 'yes' : 'unknown'
   }
 
-  /** A peer answered that it lacks a chunk. */
+  /** A peer sent a chunk as it should be, or most of it. */
+  noteGood(source: Source, tookMs: number): void {
+    const ms = Math.max(tookMs, 0.1)
+    source.chunkMs = source.chunkMs === undefined ? ms : source.chunkMs * 0.7 + ms * 0.3
+    source.chunkMsBest = Math.min(source.chunkMsBest ?? ms, ms)
+    const queued = ms > source.chunkMsBest * QUEUE_FACTOR
+    source.limit = Math.min(Math.max(source.limit + (queued ? -1 : 1), 1), IN_FLIGHT_PER_PEER_MAX)
+    source.failures = 0
+    source.busy = 0
+    source.reason = 'served'
+    this.#parts.doubts.clear(source.peer)
+  }
+
+  /** A peer answered that it lacks a chunk; a bad answer when it had said that it has it. */
   noteMissing(source: Source, id: ContentId): void {
     const state = source as SourceState
+    if (this.has(source, id) === 'yes') this.doubt(source)
     state.exceptions.set(id, false)
     state.reason = 'not-found'
+  }
+
+  /** It did not do as it should, which may happen to anybody once. */
+  doubt(source: Source): void {
+    source.limit = 1
+    this.#parts.doubts.note(source.peer)
+  }
+
+  /** It sent wrong bytes: not asked again in this transfer, and elsewhere only for what nobody else has. */
+  condemn(source: Source, reason: string): void {
+    source.excluded = 'corrupt'
+    source.reason = reason
+    this.#parts.doubts.condemn(source.peer)
+  }
+
+  /** Whether it has sent a good chunk of late, to any transfer. */
+  isProven(source: Source): boolean {
+    return this.#parts.doubts.isProven(source.peer)
   }
 
   /** A peer did not answer, or broke off; it is left alone for a growing, jittered while. */
@@ -157,13 +216,15 @@ export class SourcePool {
     source.failures++
     source.reason = reason
     source.down = true
+    this.doubt(source)
     const waitMs = Math.min(DOWN_MS_MIN * 2 ** (source.failures - 1), DOWN_MS_MAX)
     source.retryAt = this.#parts.clock.monotonic() + waitMs * (0.5 + this.#parts.random.fraction())
   }
 
   noteBusy(source: Source, retryAfterMs: number): void {
     source.reason = 'busy'
-    const waitMs = Math.min(Math.max(retryAfterMs, 50), DOWN_MS_MAX)
+    source.busy++
+    const waitMs = Math.min(Math.max(retryAfterMs, 50 * 2 ** Math.min(source.busy - 1, 10)), DOWN_MS_MAX)
     source.retryAt = this.#parts.clock.monotonic() + waitMs * (1 + this.#parts.random.fraction() / 2)
   }
 
@@ -218,6 +279,7 @@ export class SourcePool {
 
   async #ask(source: SourceState, block: number): Promise<void> {
     const ids = this.#catalogue.slice(block * HAVE_IDS_MAX, (block + 1) * HAVE_IDS_MAX)
+    const askedAt = this.#parts.clock.monotonic()
     source.probing = true
     try {
       const options = { signal: this.#signal, timeoutMs: PROBE_TIMEOUT_MS }
@@ -226,7 +288,8 @@ export class SourcePool {
       for (const id of ids) source.exceptions.delete(id)
       source.damaged ||= answer.kept.some((kept, place) => kept && !answer.held[place])
       source.down = false
-      source.failures = 0
+      source.answerMs = this.#parts.clock.monotonic() - askedAt
+      // Being there is no merit: only a good chunk makes up for failures.
       source.retryAt = 0
       source.reason = answer.held.includes(true) ? 'has' : 'not-found'
       if (answer.held.includes(true)) source.knownHolder = true
@@ -240,20 +303,35 @@ export class SourcePool {
   }
 
   #noteProbeError(source: SourceState, error: unknown): void {
-    if (isKizunaError(error, 'UNAUTHORISED_PEER')) {
-      // It says so only when it has what we ask for.
+    if (isKizunaError(error) && (error.kind === 'denied' || error.kind === 'invalid')) {
+      // It serves nobody, or does not speak the protocol; a stranger is told so only where what it asks for is.
       source.excluded = 'refused'
-      source.knownHolder = true
-      source.reason = 'refused'
-    } else if (isKizunaError(error) && (error.kind === 'denied' || error.kind === 'invalid')) {
-      // It serves nobody, or does not speak the protocol: no source at all.
-      source.excluded = 'refused'
+      source.knownHolder ||= error.code === 'UNAUTHORISED_PEER'
       source.reason = source.knownHolder ? 'refused' : 'does-not-serve'
     } else if (isKizunaError(error) && error.kind === 'busy') {
       this.noteBusy(source, 500)
+    } else if (isKizunaError(error) && error.kind === 'corrupt') {
+      this.condemn(source, 'misbehaved')
+      this.#onMisbehaved(source.peer)
     } else {
       this.noteFailure(source, reasonOf(error))
     }
+  }
+}
+
+function newSource(peer: PeerId, knownHolder: boolean, limit: number): SourceState {
+  const unknown = { chunkMs: undefined, chunkMsBest: undefined, answerMs: undefined, excluded: undefined }
+  const counts = { retryAt: 0, failures: 0, inFlight: 0, busy: 0, chunks: 0, movedAt: -Infinity }
+  const state = { down: false, damaged: false, probing: false, reason: 'not-asked' }
+  return {
+    peer,
+    knownHolder,
+    limit,
+    ...unknown,
+    ...counts,
+    ...state,
+    blocks: new Map(),
+    exceptions: new Map(),
   }
 }
 

@@ -20,7 +20,8 @@ import { Pins } from '../storage/pins.ts'
 import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community, MemberView } from './community.ts'
 import type { Content } from './content.ts'
-import { type ContentOptions, createContent } from './create-content.ts'
+import type { ContentOptions } from './content-options.ts'
+import { createContent } from './create-content.ts'
 import { DDS_PROTOCOL } from './dds-protocol.ts'
 
 export interface TestNode {
@@ -50,6 +51,8 @@ export interface TestNodeOptions {
   /** What stands between the node and its network, such as a liar. */
   wrapNetwork?: (network: Network) => Network
   failureDomain?: string
+  /** Hears what is reported besides `reports`. */
+  reputation?: { report(peer: PeerId, what: PeerReport): void }
 }
 
 const FREE_BYTES = 100 * 2 ** 30
@@ -103,7 +106,12 @@ export class TestSpace {
         pins: new Pins({ index, clock: this.clock }),
         network,
         community: this.#communityOf(network, view),
-        reputation: { report: (peer, what) => reports.push({ peer, what }) },
+        reputation: {
+          report: (peer, what) => {
+            reports.push({ peer, what })
+            options.reputation?.report(peer, what)
+          },
+        },
         key,
         clock: this.clock,
         random: this.random,

@@ -1,0 +1,174 @@
+import type { Clock } from '../core/clock.ts'
+import type { ContentId } from '../core/content-id.ts'
+import type { Logger } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Network } from '../network/network.ts'
+import type { Budget, CopyMaker, EnsureOptions } from './copy-maker.ts'
+import type { CountingMembers } from './counting-members.ts'
+import type { ObjectFacts } from './dds-protocol.ts'
+import { hearOfAbsent } from './hear-of-absent.ts'
+import type { Holdings } from './holdings.ts'
+import type { KeptObject } from './kept-objects.ts'
+import type { KnownCopies } from './known-copies.ts'
+import type { LackingGroups } from './lacking-groups.ts'
+import { lostSinceMs, type MeasuredRepairs } from './measured-repairs.ts'
+import type { ObjectGroups } from './object-groups.ts'
+import type { ObjectManifest } from './object-manifest.ts'
+import { strengthOf } from './plan-copies.ts'
+import { RepairQueue } from './repair-queue.ts'
+
+/** Objects under repair at once. */
+const REPAIRS_AT_ONCE_MAX = 2
+/** Held keys that were compared so short a while ago need no comparing before a repair. */
+const COMPARED_FRESH_MS = 2_000
+
+/** What repairing needs. */
+export interface RepairerParts {
+  network: Network
+  holdings: Holdings
+  members: CountingMembers
+  copies: KnownCopies
+  groups: ObjectGroups
+  lacking: LackingGroups
+  measured: MeasuredRepairs
+  maker: CopyMaker
+  clock: Clock
+  log: Logger
+  metrics: Metrics
+  loadManifest: (root: ContentId, signal: AbortSignal) => Promise<ObjectManifest>
+}
+
+/** Makes copies again, of what may lose the fewest peers first, two objects at a time and within the budget. */
+export class Repairer {
+  readonly #parts: RepairerParts
+  readonly #options: { graceMs: number; budget?: Budget }
+  readonly #stopping = new AbortController()
+  readonly #queue = new RepairQueue<KeptObject>()
+  readonly #busy = new Map<ContentId, number>()
+  #running = 0
+  #comparedAt = -Infinity
+
+  constructor(parts: RepairerParts, options: { graceMs: number; budget?: Budget }) {
+    this.#parts = parts
+    this.#options = options
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  /** Objects waiting for or under repair. */
+  get queued(): number {
+    return this.#queue.size + this.#running
+  }
+
+  /** Whether copies of this object are being made now, by a repair or by its publisher. */
+  isBusy(root: ContentId): boolean {
+    return this.#busy.has(root)
+  }
+
+  /** Has an object repaired when it is its turn. @param margin how many more peers it may lose. */
+  add(object: KeptObject, margin: number): void {
+    this.#queue.add({ root: object.root, margin, what: object }, this.#parts.clock.monotonic())
+  }
+
+  /** Something changed: what failed may succeed now. */
+  retryAll(): void {
+    this.#queue.retryAll()
+  }
+
+  /** Makes the copies an object lacks, now; the same object is not repaired meanwhile. */
+  async ensure(object: ObjectFacts, manifest: ObjectManifest, options: EnsureOptions): Promise<void> {
+    this.#busy.set(object.root, (this.#busy.get(object.root) ?? 0) + 1)
+    try {
+      await this.#parts.maker.ensure(object, manifest, options)
+    } finally {
+      const left = (this.#busy.get(object.root) ?? 1) - 1
+      if (left > 0) this.#busy.set(object.root, left)
+      else this.#busy.delete(object.root)
+    }
+  }
+
+  /** Works on what waits. */
+  work(): void {
+    while (this.#running < REPAIRS_AT_ONCE_MAX && !this.#stopping.signal.aborted) {
+      const next = this.#queue.next()
+      if (next === undefined) return
+      if (this.isBusy(next.root)) continue
+      this.#running++
+      this.#repair(next.what)
+        .catch((error) => {
+          this.#queue.failed(next.root, this.#parts.clock.monotonic())
+          if (!this.#stopping.signal.aborted)
+            this.#parts.log.warn('repair failed', { root: next.root, error })
+        })
+        .finally(() => {
+          this.#running--
+          this.work()
+        })
+    }
+  }
+
+  async #repair(object: KeptObject): Promise<void> {
+    const { lacking, members, copies, log, metrics } = this.#parts
+    const { signal } = this.#stopping
+    await this.#compareAll()
+    const manifest = await this.#parts.loadManifest(object.root, signal)
+    const known = await this.#parts.groups.of(object, signal)
+    if (known === undefined) return
+    const before = members.now()
+    const holdersOf = copies.heldBy(before.online)
+    await hearOfAbsent(this.#parts, lacking.of(known, before), { absent: before.absent, holdersOf, signal })
+    const now = members.now()
+    const groups = lacking.acting(object, known, now)
+    if (groups.length === 0) return
+    const counting = copies.heldBy(now.counting)
+    const margins = new Map(groups.map((group) => [group, strengthOf(group, counting).margin]))
+    let count = 0
+    const { budget } = this.#options
+    await this.ensure(object, manifest, {
+      groups,
+      signal,
+      ...(budget === undefined ? {} : { budget: this.#measuring(budget) }),
+      onKept: () => count++,
+      onCopied: (sizeBytes) => metrics.count('kizuna_repair_bytes_total', {}, sizeBytes),
+    })
+    const after = members.now()
+    const left = new Set(lacking.of({ ...known, groups }, after).map(({ group }) => group))
+    for (const group of groups) {
+      const lackedMs = left.has(group) ? undefined : lacking.resolve(group)
+      if (lackedMs === undefined) continue
+      const isUrgent = (margins.get(group) ?? 0) < 1
+      const keepers = new Set(group.ids.flatMap((id) => this.#parts.holdings.keepersOf(id)))
+      const tookMs = lostSinceMs(keepers, after, isUrgent) ?? this.#options.graceMs + lackedMs
+      this.#parts.measured.note(isUrgent ? 'urgent' : 'calm', tookMs)
+      metrics.observeSeconds('kizuna_repair_seconds', lackedMs / 1000)
+    }
+    if (left.size > 0) this.#queue.failed(object.root, this.#parts.clock.monotonic())
+    else this.#queue.done(object.root)
+    metrics.count('kizuna_repairs_total', { outcome: left.size > 0 ? 'incomplete' : 'complete' })
+    log.info('copies repaired', {
+      root: object.root,
+      groups: groups.length,
+      copies: count,
+      lacking: left.size,
+    })
+  }
+
+  /** What looks lost may only be news that has not reached us. */
+  async #compareAll(): Promise<void> {
+    const { clock, holdings } = this.#parts
+    if (clock.monotonic() - this.#comparedAt < COMPARED_FRESH_MS) return
+    await holdings.syncAll({ signal: this.#stopping.signal })
+    this.#comparedAt = clock.monotonic()
+  }
+
+  #measuring(budget: Budget): Budget {
+    const { clock, metrics } = this.#parts
+    return async (sizeBytes, signal) => {
+      const begin = clock.monotonic()
+      await budget(sizeBytes, signal)
+      metrics.count('kizuna_repair_waited_seconds_total', {}, (clock.monotonic() - begin) / 1000)
+    }
+  }
+}
