@@ -8,12 +8,15 @@ import { helpFor } from './help.ts'
 import { invite } from './invite.ts'
 import { join } from './join.ts'
 import { keep } from './keep.ts'
+import { leave } from './leave.ts'
 import { list } from './list.ts'
+import { members } from './members.ts'
 import { peers } from './peers.ts'
 import { ping } from './ping.ts'
 import { share } from './share.ts'
 import { status } from './status.ts'
 import { sync } from './sync.ts'
+import { token } from './token.ts'
 
 const help = helpFor(() => commandList)
 
@@ -30,6 +33,9 @@ export const commandList: readonly Command[] = [
   sync,
   invite,
   join,
+  members,
+  leave,
+  token,
   doctor,
   config,
   ping,

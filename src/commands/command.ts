@@ -34,6 +34,8 @@ export interface Command<Input extends z.ZodObject = z.ZodObject, Result = unkno
   /** One or two paragraphs and an example for `help`. */
   description: string
   permission: Permission
+  /** A member's command that changes what this node holds: a token that may only read does not do. */
+  changes?: boolean
   /** `heavy` commands count ten times against the caller's rate. */
   cost: 'light' | 'heavy'
   /** Every field carries `.describe()`. */

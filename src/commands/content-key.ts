@@ -2,7 +2,7 @@ import { hkdfSync } from 'node:crypto'
 import type { ContentId } from '../core/content-id.ts'
 import type { Services } from '../node/services.ts'
 import { findSharedFile, type SharedFile } from '../records/removal-record.ts'
-import { openWithSpaceKey } from '../records/space-seal.ts'
+import { openWithSpaceKeys } from '../records/space-seal.ts'
 
 /** What the space knows of a content, or undefined when nobody shares it here. */
 export function sharedFileOf(
@@ -21,7 +21,7 @@ export function contentKeyOf(
 ): Uint8Array | undefined {
   if (given !== undefined) return given
   const sealed = sharedFileOf(services, id)?.sealedKey
-  return sealed === undefined ? undefined : openWithSpaceKey(services.membership.spaceKey(), sealed, id)
+  return sealed === undefined ? undefined : openWithSpaceKeys(services.membership.spaceKeys(), sealed, id)
 }
 
 /**

@@ -20,6 +20,15 @@ export function parsePolicy(text: string): DurabilityPolicy {
   })
 }
 
+/** The same of a record, which another version may have written: undefined when it is none here. */
+export function readPolicy(text: string | undefined): DurabilityPolicy | undefined {
+  try {
+    return text === undefined ? undefined : parsePolicy(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** The same in text. */
 export function formatPolicy(policy: DurabilityPolicy): string {
   return policy.kind === 'replica' ? `replica:${policy.copies}` : `rs:${policy.k}+${policy.m}`

@@ -6,7 +6,7 @@ export const join = defineCommand({
   name: 'join',
   summary: 'Enter the space of an invite link',
   description:
-    'What you shared so far while alone comes with you. Leaving a space that has other members needs `--force`.\n\nExample: kizuna join "kizuna://join/…"',
+    'What you shared so far while alone comes with you. Leaving a space that has other members needs `--force`.\n\nThe link is a secret: `kizuna join -` reads it from standard input and `@FILE` from a file, so that it stays in no history and no list of programs.\n\nExample: kizuna join -',
   permission: 'owner',
   cost: 'heavy',
   input: z.strictObject({

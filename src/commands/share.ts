@@ -10,7 +10,7 @@ import { choosePolicy, formatPolicy } from './durability-policy.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { openUrl } from './open-url.ts'
 import { encodeShareLink } from './share-link.ts'
-import { fileBytes, type PathSource, readPathSource } from './share-source.ts'
+import { type PathSource, readPathSource, sourceFileBytes } from './share-source.ts'
 
 const TEXT_LENGTH_MAX = 1_000_000
 const KEY_BYTES = 32
@@ -57,6 +57,8 @@ export const share = defineCommand({
     const profile = wish.profile ?? config.chunkProfile
     const policy = choosePolicy(wish, config)
     const isPrivate = wish.private ?? services.membership.space().admission === 'invite'
+    // Before anything is read: without the space's key nothing private can be told.
+    if (isPrivate) services.membership.spaceKey()
     const options: PublishOptions = {
       signal: context.signal,
       acknowledge: wish.wait,
@@ -144,7 +146,7 @@ async function publishFolder(
   let chunks = 0
   for (const file of source.files) {
     const { encryptionKey, ...rest } = options
-    const published = await services.content.publish(fileBytes(file.absolutePath, context.signal), {
+    const published = await services.content.publish(sourceFileBytes(file, context.signal), {
       ...rest,
       sizeBytes: file.sizeBytes,
       ...(encryptionKey === undefined ? {} : { encryptionKey: folderFileKey(encryptionKey, file.path) }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ScrubReport } from '../content/scrubber.ts'
 import { defineCommand } from './command.ts'
 
 /** How the node is. */
@@ -6,7 +7,7 @@ export const status = defineCommand({
   name: 'status',
   summary: 'Show how this node and its space are',
   description:
-    'Identity, space and members, addresses, what is stored under which quota, queues, traffic, and anything that needs a look.\n\nExample: kizuna status --json',
+    'Identity, space and members, addresses, what is stored under which quota, how many things have too few copies and which is the weakest, queues, traffic, and anything that needs a look.\n\nExample: kizuna status --json',
   permission: 'member',
   cost: 'light',
   input: z.strictObject({}),
@@ -18,6 +19,7 @@ export const status = defineCommand({
     const members = community.members()
     const heldCounts = members.flatMap(({ holdings }) => (holdings === undefined ? [] : [holdings.count]))
     const own = content.holdings().count
+    const durability = content.durabilitySummary()
     const counts = [own, ...heldCounts]
     const [usage, receivedBytes, sentBytes, degraded] = await Promise.all([
       state.usage(),
@@ -44,7 +46,10 @@ export const status = defineCommand({
         cacheBytesMax: config.cacheBytesMax,
       },
       keptObjects: content.keptObjects().length,
+      durability: { ...durability, worst: durability.worst ?? null },
       averageChunksPerPeer: Math.round(counts.reduce((sum, count) => sum + count, 0) / counts.length),
+      scrub: scrubView(content.scrubber.report()),
+      audits: content.audits.report(),
       queues: content.queues(),
       receivedBytes,
       sentBytes,
@@ -53,3 +58,17 @@ export const status = defineCommand({
     }
   },
 })
+
+/** How reading everything on this machine goes, and what it found since the first start. */
+function scrubView(report: ScrubReport) {
+  const { finishedAt, progress, isBehind, checked, found, healed, unreadable } = report
+  return {
+    percent: Math.floor(progress * 100),
+    isBehind,
+    checkedChunks: checked,
+    foundDamaged: found,
+    healed,
+    unreadable,
+    lastFinishedAt: finishedAt === undefined ? null : new Date(finishedAt).toISOString(),
+  }
+}

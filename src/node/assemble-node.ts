@@ -1,5 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { createContent } from '../content/create-content.ts'
+import { AgreedClock } from '../core/agreed-clock.ts'
 import type { Clock } from '../core/clock.ts'
 import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
@@ -15,6 +16,7 @@ import { createMembership } from '../records/community-membership.ts'
 import { createRecordSets } from '../records/sqlite-record-sets.ts'
 import type { Disk } from '../storage/disk.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
+import { ApiTokens } from './api-tokens.ts'
 import { BackgroundJobs } from './background-jobs.ts'
 import { bandwidthSettings } from './bandwidth-settings.ts'
 import { Bootstrap } from './bootstrap.ts'
@@ -28,14 +30,17 @@ import { answerEchoes } from './echo.ts'
 import { lifeOf } from './node-life.ts'
 import { createNodeState } from './node-state.ts'
 import { openStorage } from './open-storage.ts'
+import { RepairBudget } from './repair-budget.ts'
 import { createReputationTable } from './reputation-table.ts'
 import type { Services } from './services.ts'
 import { SpaceCommunity } from './space-community.ts'
 import { StatusPublisher } from './status-publisher.ts'
 import { StorageForOthers } from './storage-for-others.ts'
+import { TimeKeeper } from './time-keeper.ts'
 import { UptimeLedger } from './uptime-ledger.ts'
 import { VERSION } from './version.ts'
 
+const DAY_MS = 24 * 60 * 60_000
 const GARBAGE_INTERVAL_MS = 15 * 60_000
 const CACHE_TRIM_INTERVAL_MS = 60_000
 
@@ -63,7 +68,8 @@ export interface AssemblyOptions {
 
 /** Puts the parts of a node together. */
 export async function assembleNode(parts: AssemblyParts, options: AssemblyOptions): Promise<Node> {
-  const { clock, random, log, metrics, disk, index, key } = parts
+  const { random, log, metrics, disk, index, key } = parts
+  const clock = new AgreedClock(parts.clock)
   const { config } = options
   const reputation = new Reputation({
     clock,
@@ -113,6 +119,10 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
   })
   const friends = config.friends.flatMap((entry) => friendOf(entry) ?? [])
   const isLight = config.role === 'light'
+  const repairBudget = new RepairBudget(
+    { clock, bandwidth },
+    { bytesPerSecondMax: config.repairBytesPerSecondMax },
+  )
   const content = createContent(
     {
       index,
@@ -137,8 +147,13 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       peersMax: config.downloadPeersMax,
       holdingsIntervalMs: config.gossipIntervalMs,
       graceMs: config.repairGraceMs,
+      budget: (sizeBytes, signal) => repairBudget.take(sizeBytes, signal),
+      scrubCycleMs: config.scrubCycleDays * DAY_MS,
+      scrubCpuShare: config.scrubCpuPercent / 100,
+      auditsPerHour: config.auditsPerHour,
     },
   )
+  storage.onCorrupt((id) => content.noteDamaged(id))
   const state = createNodeState(
     { clock, metrics, storage, forOthers, network, content },
     { cleanStart: options.cleanStart },
@@ -147,6 +162,9 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
   configuration.onChange(
     ['uploadBytesPerSecondMax', 'downloadBytesPerSecondMax', 'bandwidthSchedule'],
     (_, next) => bandwidth.change(bandwidthSettings(next)),
+  )
+  configuration.onChange(['repairBytesPerSecondMax'], (_, next) =>
+    repairBudget.change({ bytesPerSecondMax: next.repairBytesPerSecondMax }),
   )
   configuration.onChange(['admission'], (_, next) => membership.setAdmission(next.admission))
   const publisher = new StatusPublisher(
@@ -158,16 +176,25 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
         return {
           addresses: network.addresses(),
           role: config.role,
-          stores: stores(),
+          stores: stores() && !content.isLeaving,
           freeBytes: forOthers.offeredBytes,
           loadPercent: loadPercent(),
           version: VERSION,
           holdings: content.holdings(),
           failureDomain: config.failureDomain,
+          leaving: content.isLeaving,
         }
       },
     },
   )
+  const timeKeeper = new TimeKeeper({
+    network,
+    clock,
+    random,
+    log: log.named('time'),
+    metrics,
+    isMember: (peer) => membership.isMember(peer),
+  })
   const bootstrap = new Bootstrap(
     { network, membership, clock, random, log: log.named('bootstrap') },
     {
@@ -193,12 +220,15 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     community,
     configuration,
     state,
+    tellStatus: () => publisher.changed(),
+    tokens: new ApiTokens({ index, clock, random, space: () => membership.space().id }),
   }
   addGauges(services)
   return lifeOf(services, {
     async start() {
       answerEchoes(network)
       await network.start()
+      timeKeeper.start()
       await records.start()
       community.start()
       await content.start()
@@ -226,6 +256,10 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       () => Promise.all([bootstrap.stop(), publisher.stop(), jobs.stop()]),
       () => content.stop(),
       () => community.stop(),
+      () => {
+        membership.stop()
+        timeKeeper.stop()
+      },
       () => records.stop(),
       () => network.stop(),
       () => reputation.save(),

@@ -4,6 +4,8 @@ import type { Logger } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Address, Network } from '../network/network.ts'
+import { OtherSpaceError } from '../records/errors.ts'
+import { askGreetings } from '../records/join-client.ts'
 import type { Membership } from '../records/membership.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -42,6 +44,8 @@ export class Bootstrap {
   readonly #stopping = new AbortController()
   #loops: Promise<void>[] = []
   readonly #reached = new Set<PeerId>()
+  /** Peers of which it was said that they are in another space. */
+  readonly #strange = new Set<PeerId>()
   /** One round of asking at a time. */
   #joining: Promise<void> = Promise.resolve()
 
@@ -91,13 +95,32 @@ export class Bootstrap {
 
   async #join(): Promise<void> {
     const { membership, clock, log } = this.#parts
-    if (!this.#options.mayJoin()) return
     const signal = clock.deadline(JOIN_TIMEOUT_MS, this.#stopping.signal)
     try {
+      if (!this.#options.mayJoin()) return await this.#noteStrangers(signal)
       const space = await membership.joinOpenSpaceOf([...this.#reached], { signal })
       if (space !== undefined) log.info('space joined', { space: space.id })
     } catch (error) {
       if (!this.#stopping.signal.aborted) log.info('no space joined', { code: toKizunaError(error).code })
+    }
+  }
+
+  /**
+   * Two spaces never merge, and a node that has one stays in it. Whoever configured such a peer expects otherwise, and is
+   * told, once for each.
+   */
+  async #noteStrangers(signal: AbortSignal): Promise<void> {
+    const { network, membership, log } = this.#parts
+    const own = membership.space().id
+    const unknown = [...this.#reached].filter(
+      (peer) => !membership.isMember(peer) && !this.#strange.has(peer),
+    )
+    for (const { peer, greeting } of await askGreetings(network, unknown, signal)) {
+      // One that is alone may still come to us.
+      if (greeting.space === own || greeting.members === 1) continue
+      this.#strange.add(peer)
+      const { code, hint } = new OtherSpaceError({ peer })
+      log.warn('bootstrap peer is in another space', { peer, space: greeting.space, code, hint })
     }
   }
 }

@@ -16,8 +16,14 @@ export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, s
   if (config.apiPort > 0 && ports.some((key) => config[key] === config.apiPort)) {
     refuse('apiPort', 'is the same port as one for peers')
   }
-  if (!isLoopback(config.apiHost) && !config.apiPublic) {
-    refuse('apiHost', 'reaches beyond this machine, and apiPublic does not consent to that')
+  const hasTls = config.apiTlsCert !== ''
+  if (hasTls !== (config.apiTlsKey !== ''))
+    refuse(hasTls ? 'apiTlsCert' : 'apiTlsKey', 'needs the other one of apiTlsCert and apiTlsKey')
+  if (!isLoopback(config.apiHost) && !hasTls && !config.apiPublic) {
+    refuse(
+      'apiHost',
+      'reaches beyond this machine without TLS (apiTlsCert, apiTlsKey), and apiPublic does not consent to that',
+    )
   }
   if (config.storageBytesMax > 0) {
     for (const key of ['storageForOthersBytesMax', 'cacheBytesMax'] as const) {

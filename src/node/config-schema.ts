@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LOG_LEVELS } from '../core/log.ts'
+import { LOG_LEVELS } from '../core/log-levels.ts'
 import { value } from './config-values.ts'
 
 const GIB = 1024 ** 3
@@ -40,8 +40,10 @@ export const nodeConfigSchema = z.strictObject({
   port: value.count(0, 65_535).default(4001).describe('TCP port for peers; 0 takes any free one.'),
   wsPort: value
     .count(-1, 65_535)
-    .default(-1)
-    .describe('WebSocket port for peers; 0 takes any free one, -1 turns it off.'),
+    .default(0)
+    .describe(
+      'WebSocket port for peers; 0 takes the one after `port`, or any free one when that is taken or `port` is 0; -1 turns it off.',
+    ),
   dhtPort: value
     .count(-1, 65_535)
     .default(-1)
@@ -162,6 +164,26 @@ export const nodeConfigSchema = z.strictObject({
     .duration(0, 7 * 24 * HOUR_MS)
     .default(15 * 60_000)
     .describe('How long a peer may be away before what it held is copied again.'),
+  repairBytesPerSecondMax: value
+    .bytes()
+    .default(0)
+    .describe(
+      'Bytes per second that repair may take for copies; 0 is half of `uploadBytesPerSecondMax`, unlimited where that is. Applies at once.',
+    ),
+  scrubCycleDays: value
+    .count(1, 365)
+    .default(7)
+    .describe('Days in which every chunk on this machine is read and checked once.'),
+  scrubCpuPercent: value
+    .count(1, 100)
+    .default(5)
+    .describe('Most that this checking may take of one processor core, in percent; it goes before the days.'),
+  auditsPerHour: value
+    .count(0, 3_600)
+    .default(20)
+    .describe(
+      'How often in an hour this node has another member show that it holds what it says; 0 never asks.',
+    ),
 
   localUrls: value
     .flag()
@@ -174,8 +196,16 @@ export const nodeConfigSchema = z.strictObject({
     .flag()
     .default(false)
     .describe(
-      'Consent to an `apiHost` that other machines reach. The token is then all that protects this node.',
+      'Consent to an `apiHost` that other machines reach without TLS. Whoever listens in has the token, then.',
     ),
+  apiTlsCert: value
+    .text()
+    .default('')
+    .describe('Certificate chain (PEM file) of the HTTP API; with it, it speaks TLS at `apiHost`.'),
+  apiTlsKey: value
+    .text()
+    .default('')
+    .describe('Key (PEM file, without a passphrase) of the certificate in `apiTlsCert`.'),
 
   logLevel: value
     .choice('silent', ...LOG_LEVELS)
@@ -195,4 +225,5 @@ export const RUNTIME_KEYS: readonly ConfigKey[] = [
   'uploadBytesPerSecondMax',
   'downloadBytesPerSecondMax',
   'bandwidthSchedule',
+  'repairBytesPerSecondMax',
 ]

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { contradictions, takesLittle } from './config-contradictions.ts'
 import { CONFIG_KEYS, type ConfigKey, type NodeConfig, nodeConfigSchema } from './config-schema.ts'
 import { ConfigError, type ConfigFault } from './errors.ts'
+import { PARENT_PID_VARIABLE } from './parent-watch.ts'
 
 /** Settings by name, as they come from one place, unchecked. */
 export type ConfigInput = Readonly<Record<string, unknown>>
@@ -103,7 +104,10 @@ function takeVariables(variables: Readonly<Record<string, string>>, take: Take, 
   for (const [name, text] of Object.entries(variables)) {
     const key = keyOf.get(name)
     if (key !== undefined) take(key, text, name)
-    else if (!FOREIGN_VARIABLES.test(name)) {
+    else if (name === PARENT_PID_VARIABLE) {
+      if (!/^[1-9]\d{0,9}$/.test(text))
+        faults.push({ key: name, source: 'environment', reason: 'must be the id of a process' })
+    } else if (!FOREIGN_VARIABLES.test(name)) {
       faults.push({ key: name, source: 'environment', reason: 'is not a setting' })
     }
   }

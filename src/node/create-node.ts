@@ -7,12 +7,12 @@ import type { SigningKey } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
 import type { Disk } from '../storage/disk.ts'
 import { createFileDisk } from '../storage/file-disk.ts'
-import { openIndexDatabase } from '../storage/index-database.ts'
+import { openTwofoldIndex } from '../storage/twofold-index.ts'
 import { assembleNode } from './assemble-node.ts'
 import { takeCleanMark } from './clean-mark.ts'
 import { type ConfigSources, downloadFolderOf } from './config.ts'
 import type { NodeConfig } from './config-schema.ts'
-import { lockFolder, makePrivateFolder } from './data-folder.ts'
+import { lockFolder, makeFolder, makePrivateFolder } from './data-folder.ts'
 import { openIdentity } from './identity.ts'
 import type { Services } from './services.ts'
 
@@ -59,13 +59,13 @@ export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Pro
       await makePrivateFolder(config.home)
       const lock = await lockFolder(config.home, random)
       release.push(() => lock.release())
-      await makePrivateFolder(downloadFolderOf(config))
+      await makeFolder(downloadFolderOf(config))
     }
     const disk = seams.disk ?? createFileDisk(config.home)
     const cleanStart = await takeCleanMark(disk)
     const key = await openIdentity({ disk, random })
-    const index = openIndexDatabase(disk.openDatabase(INDEX_FILE))
-    release.push(() => index.close())
+    const { index, close } = await openTwofoldIndex({ disk, log: log.named('index') }, { path: INDEX_FILE })
+    release.push(close)
     const sources = seams.sources ?? { userHome: config.home, flags: { ...config } }
     const network = seams.network?.(key) ?? (await openNetwork({ key, clock, random, log, metrics }, config))
     return await assembleNode(

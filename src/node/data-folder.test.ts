@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { SystemRandom } from '../core/random.ts'
 import { createFileDisk } from '../storage/file-disk.ts'
-import { lockFolder, makePrivateFolder } from './data-folder.ts'
+import { lockFolder, makeFolder, makePrivateFolder } from './data-folder.ts'
 import { HomeUnusableError, IdentityUnreadableError, NodeRunningError } from './errors.ts'
 import { openIdentity } from './identity.ts'
 
@@ -25,6 +34,33 @@ test('a data folder is for its owner only [B-44]', async () => {
   const file = join(root, 'a-file')
   writeFileSync(file, '')
   await assert.rejects(makePrivateFolder(file), HomeUnusableError)
+})
+
+test('a data folder that others can look into is made private; a folder for downloads stays as it is [B-44]', async () => {
+  for (const mode of [0o755, 0o770, 0o701]) {
+    const home = join(root, `open-${mode}`)
+    mkdirSync(home)
+    chmodSync(home, mode)
+    await makeFolder(home)
+    assert.equal(statSync(home).mode & 0o777, mode)
+    await makePrivateFolder(home)
+    assert.equal(statSync(home).mode & 0o777, 0o700)
+  }
+})
+
+test('a data folder of another user is refused in words, and left as it is [B-44]', (context) => {
+  if (process.getuid?.() !== 0) return context.skip('NOT TESTED: giving a folder away needs root')
+  const home = join(root, 'of-another')
+  mkdirSync(home)
+  chmodSync(home, 0o755)
+  chownSync(home, 12_345, 12_345)
+  return assert
+    .rejects(makePrivateFolder(home), (error: unknown) => {
+      assert.ok(error instanceof HomeUnusableError)
+      assert.match(error.message, /belongs to another user/)
+      return true
+    })
+    .then(() => assert.equal(statSync(home).mode & 0o777, 0o755))
 })
 
 test('one node at a time; the lock is free again afterwards', async () => {

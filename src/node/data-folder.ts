@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { chmod, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Random } from '../core/random.ts'
@@ -5,17 +6,39 @@ import { HomeUnusableError, NodeRunningError } from './errors.ts'
 import { type FileLock, takeFileLock } from './file-lock.ts'
 
 const LOCK_FILE = 'lock'
+/** The rights of everybody but the owner. */
+const OTHERS = 0o077
+/** In the place of the system's code: the folder is another user's. */
+const NOT_OWNED = 'it belongs to another user'
 
-/** Makes a folder that only its owner can look into (0700), with those above it. @throws HomeUnusableError */
+/**
+ * Makes the data folder one that only its owner can look into (0700), also when it is there already.
+ * @throws HomeUnusableError also when it belongs to somebody else, who could put other files into it
+ */
 export async function makePrivateFolder(path: string): Promise<void> {
+  const { uid, mode } = await makeFolder(path)
+  const self = process.getuid?.()
+  // Windows has neither owners nor modes of this kind.
+  if (self === undefined) return
+  if (uid !== self) throw new HomeUnusableError({ home: path, systemCode: NOT_OWNED })
+  // Files in it are 0600, but a folder that others can read shows them names, sizes and times.
+  if ((mode & OTHERS) !== 0) await orUnusable(path, chmod(path, 0o700))
+}
+
+/** Makes a folder, with those above it; one that is there stays as its owner wants it. @throws HomeUnusableError */
+export async function makeFolder(path: string): Promise<Stats> {
+  await orUnusable(path, mkdir(path, { recursive: true, mode: 0o700 }))
+  const found = await orUnusable(path, stat(path))
+  if (!found.isDirectory()) throw new HomeUnusableError({ home: path, systemCode: 'ENOTDIR' })
+  return found
+}
+
+async function orUnusable<Result>(home: string, work: Promise<Result>): Promise<Result> {
   try {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 })
-    if (made === undefined && !(await stat(path)).isDirectory())
-      throw Object.assign(new Error(), { code: 'ENOTDIR' })
-    if (made !== undefined) await chmod(path, 0o700)
+    return await work
   } catch (error) {
     const systemCode = String((error as NodeJS.ErrnoException).code ?? 'unknown')
-    throw new HomeUnusableError({ home: path, systemCode, cause: error })
+    throw new HomeUnusableError({ home, systemCode, cause: error })
   }
 }
 
@@ -24,13 +47,7 @@ export async function makePrivateFolder(path: string): Promise<void> {
  * @throws NodeRunningError, HomeUnusableError
  */
 export async function lockFolder(home: string, random: Random): Promise<FileLock> {
-  let taken: Awaited<ReturnType<typeof takeFileLock>>
-  try {
-    taken = await takeFileLock(join(home, LOCK_FILE), random)
-  } catch (error) {
-    const systemCode = String((error as NodeJS.ErrnoException).code ?? 'unknown')
-    throw new HomeUnusableError({ home, systemCode, cause: error })
-  }
+  const taken = await orUnusable(home, takeFileLock(join(home, LOCK_FILE), random))
   if ('heldBy' in taken) throw new NodeRunningError({ home, pid: taken.heldBy })
   return taken
 }

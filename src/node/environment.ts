@@ -1,7 +1,8 @@
 import { homedir, hostname } from 'node:os'
+import { PARENT_PID_VARIABLE, type StartedBy } from './parent-watch.ts'
 
 /** What the process was given from outside, read once; nothing else looks at `process.env`. */
-export interface Environment {
+export interface Environment extends StartedBy {
   /** Variables that begin with `KIZUNA_`, by their whole name. */
   readonly variables: Readonly<Record<string, string>>
   /** The user's home folder. */
@@ -17,8 +18,11 @@ export function readEnvironment(): Environment {
   for (const [name, text] of Object.entries(process.env)) {
     if (name.startsWith('KIZUNA_') && text !== undefined && text !== '') variables[name] = text
   }
+  const parentPid = Number(variables[PARENT_PID_VARIABLE])
   return {
     variables,
+    parentPid: Number.isSafeInteger(parentPid) && parentPid > 0 ? parentPid : undefined,
+    npmScript: process.env.npm_package_name === 'kizuna' ? process.env.npm_lifecycle_event : undefined,
     userHome: homedir(),
     hostname: hostname(),
     colour: (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb',

@@ -1,5 +1,6 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import type { Random } from '../core/random.ts'
+import { identityOf, isRunning, type ProcessIdentity } from './process-identity.ts'
 
 const LOCK_BYTES_MAX = 256
 /** Processes that take over the same stale lock at once; one of them wins within a few rounds. */
@@ -40,13 +41,13 @@ export async function takeFileLock(path: string, random: Random): Promise<FileLo
 }
 
 async function take(path: string, random: Random): Promise<{ heldBy: number } | undefined> {
-  const mine = JSON.stringify({ pid: process.pid, started: await startTimeOf(process.pid) })
+  const mine = JSON.stringify(identityOf(process.pid))
   for (let round = 0; round < TAKEOVER_ROUNDS_MAX; round++) {
     if (await createLock(path, mine, random)) return undefined
     const text = await readLock(path)
     if (text === undefined) continue
     const holder = parseLock(text)
-    if (holder !== undefined && (await isAlive(holder))) return { heldBy: holder.pid }
+    if (holder !== undefined && holds(holder)) return { heldBy: holder.pid }
     // Moved away rather than removed: who moves it has it alone, and can look at what it moved.
     const aside = asideOf(path, random)
     try {
@@ -88,14 +89,9 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-interface Holder {
-  pid: number
-  started: string
-}
-
-function parseLock(text: string): Holder | undefined {
+function parseLock(text: string): ProcessIdentity | undefined {
   try {
-    const { pid, started } = JSON.parse(text) as Partial<Holder>
+    const { pid, started } = JSON.parse(text) as Partial<ProcessIdentity>
     return Number.isSafeInteger(pid) && (pid ?? 0) > 0
       ? { pid: pid ?? 0, started: String(started ?? '') }
       : undefined
@@ -105,25 +101,7 @@ function parseLock(text: string): Holder | undefined {
   }
 }
 
-async function isAlive(holder: Holder): Promise<boolean> {
+function holds(holder: ProcessIdentity): boolean {
   // Our own id in a lock that we do not hold is from an earlier life, as happens in containers.
-  if (holder.pid === process.pid) return false
-  try {
-    process.kill(holder.pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-  const started = await startTimeOf(holder.pid)
-  return started === '' || holder.started === '' || started === holder.started
-}
-
-/** When a process started, in the system's own terms; empty where the system does not tell. */
-async function startTimeOf(pid: number): Promise<string> {
-  try {
-    const line = await readFile(`/proc/${pid}/stat`, 'utf8')
-    // The 22nd field (proc(5)); the second may hold spaces and ends with the last bracket.
-    return line.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? ''
-  } catch {
-    return ''
-  }
+  return holder.pid !== process.pid && isRunning(holder)
 }

@@ -8,6 +8,7 @@ export function networkOptions(config: NodeConfig): Partial<Libp2pNetworkOptions
     host: config.host,
     port: config.port,
     wsPort: config.wsPort,
+    wsPortWished: portAfter(config),
     dhtPort: config.dhtPort,
     announce: config.announce,
     connectionsMax: config.connectionsMax,
@@ -24,3 +25,9 @@ export function networkOptions(config: NodeConfig): Partial<Libp2pNetworkOptions
 }
 
 const RELAY_SERVER = { auto: 'auto', on: true, off: false } as const
+
+/** The port after the one for TCP, when nothing else of this node wants it. */
+function portAfter({ port, dhtPort, apiPort }: NodeConfig): number {
+  const next = port + 1
+  return port === 0 || next > 65_535 || next === dhtPort || next === apiPort ? 0 : next
+}

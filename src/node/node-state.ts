@@ -28,8 +28,8 @@ export interface NodeState {
   /** Bytes stored for others. */
   storedForOthersBytes(): number
   /**
-   * Stable words for what somebody should look at: `disk-nearly-full`, `disk-unreadable`, `not-listening`,
-   * `repair-behind`. Empty when all is well. Asks nobody outside.
+   * Stable words for what somebody should look at: `disk-nearly-full`, `disk-unreadable`, `chunks-unreadable`,
+   * `not-listening`, `repair-behind`. Empty when all is well. Asks nobody outside.
    */
   degraded(): Promise<string[]>
 }
@@ -69,6 +69,7 @@ export function createNodeState(
         words.push('disk-unreadable')
       }
       if (network.addresses().length === 0) words.push('not-listening')
+      if (content.scrubber.report().unreadable > 0) words.push('chunks-unreadable')
       if (Math.max(...Object.values(content.queues())) > QUEUE_LENGTH_MAX) words.push('repair-behind')
       return words
     },

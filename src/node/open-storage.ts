@@ -13,12 +13,14 @@ import { createFileDisk } from '../storage/file-disk.ts'
 import { createCollectedChunkStore, GarbageCollector } from '../storage/garbage-collector.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import { Pins } from '../storage/pins.ts'
-import { createQuotaChunkStore } from '../storage/quota-chunk-store.ts'
+import { createQuotaChunkStore, quotaOfFolder } from '../storage/quota-chunk-store.ts'
 import { storageFolderOf } from './config.ts'
 import type { NodeConfig } from './config-schema.ts'
 
 /** Content that nobody keeps any more stays for so long, in case it is wanted again or was just being stored. */
 const GARBAGE_GRACE_MS = 60 * 60_000
+/** Damaged chunks remembered until somebody listens; content looks for lost ones by itself when it starts. */
+const EARLY_CORRUPT_MAX = 10_000
 /** The folder of chunks when it lies in the data folder. */
 const CHUNKS_FOLDER = 'chunks'
 
@@ -44,6 +46,8 @@ export interface NodeStorage {
   disk: Disk
   /** Bytes that may still be stored, by quota and disk. */
   freeBytes(): Promise<number>
+  /** Told from now on of each chunk that turns out damaged or gone, and at once of those found at the opening. */
+  onCorrupt(listener: (id: ContentId) => void): void
   close(): Promise<void>
 }
 
@@ -51,12 +55,13 @@ export interface NodeStorage {
 export async function openStorage(parts: StorageParts, config: NodeConfig): Promise<NodeStorage> {
   const { index, clock, log, metrics } = parts
   const { disk, folder } = placeOf(parts.disk, config)
+  const corrupt = new CorruptChunks()
   const files = await openFileChunkStore(
     { disk, index, clock, log: log.named('chunks'), metrics },
-    { folder },
+    { folder, onCorrupt: (id) => corrupt.note(id) },
   )
   const sizeBytesMax = config.storageBytesMax === 0 ? Number.POSITIVE_INFINITY : config.storageBytesMax
-  const quota = createQuotaChunkStore(files, { sizeBytesMax })
+  const quota = createQuotaChunkStore(files, quotaOfFolder(sizeBytesMax))
   const pins = new Pins({ index, clock })
   const leases = new ChunkLeases()
   const cache = new ChunkCache({ chunks: files, pins, leases, index }, { sizeBytesMax: config.cacheBytesMax })
@@ -79,10 +84,27 @@ export async function openStorage(parts: StorageParts, config: NodeConfig): Prom
       const space = await disk.space()
       return Math.floor(Math.min(space.freeBytes, await quota.freeBytes()))
     },
+    onCorrupt: (listener) => corrupt.listen(listener),
     async close() {
       cache.flush()
       await chunks.close()
     },
+  }
+}
+
+/** Hands on which chunks were found damaged, also to whoever asks a little later. */
+class CorruptChunks {
+  readonly #early: ContentId[] = []
+  #listener: ((id: ContentId) => void) | undefined
+
+  note(id: ContentId): void {
+    if (this.#listener !== undefined) this.#listener(id)
+    else if (this.#early.length < EARLY_CORRUPT_MAX) this.#early.push(id)
+  }
+
+  listen(listener: (id: ContentId) => void): void {
+    this.#listener = listener
+    for (const id of this.#early.splice(0)) listener(id)
   }
 }
 

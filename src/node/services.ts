@@ -11,6 +11,7 @@ import type { RecordSets } from '../records/record-sets.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { Disk } from '../storage/disk.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
+import type { ApiTokens } from './api-tokens.ts'
 import type { NodeConfig } from './config-schema.ts'
 import type { Configuration } from './configuration.ts'
 import type { NodeState } from './node-state.ts'
@@ -36,4 +37,8 @@ export interface Services {
   /** Reads and changes settings; `config` above is what the node started with. */
   readonly configuration: Configuration
   readonly state: NodeState
+  /** Has our status told to the space soon, instead of at its next time. */
+  readonly tellStatus: () => void
+  /** For programs that use the HTTP API without owning the node. */
+  readonly tokens: ApiTokens
 }

@@ -91,6 +91,7 @@ export class SpaceCommunity implements Community {
           failureDomain: heard?.status.failureDomain ?? peer,
           latencyMs: connection?.latencyMs,
           holdings: heard?.status.holdings,
+          leaving: heard?.status.leaving ?? false,
         }
       })
   }

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path'
+import { safeFileName } from '../http/content-headers.ts'
 import type { ActionParts, ActionResult, CliAction } from './action.ts'
 import { UsageError } from './errors.ts'
 import { formatBytes, formatDuration } from './format-numbers.ts'
 import { receiveFile } from './receive-file.ts'
 import { type FolderFile, receiveFolder } from './receive-folder.ts'
-import { safeText } from './terminal.ts'
 
 /** What the command `get` answers. */
 interface GetFacts {
@@ -15,9 +15,6 @@ interface GetFacts {
   link: string
   files: { path: string; sizeBytes: number; link: string }[] | null
 }
-
-/** Longest name we write, in characters; file systems take 255 bytes. */
-const NAME_LENGTH_MAX = 80
 
 /** `kizuna get`: the command says what the thing is; the bytes go to a file, a folder or standard output. */
 export const getAction: CliAction = {
@@ -41,7 +38,7 @@ export const getAction: CliAction = {
     const timeout = input.timeout === undefined ? {} : { timeoutMs: Number(input.timeout) }
     if (output === '-') return await writeToOutput(parts, facts, timeout)
     const target = resolve(
-      output === undefined ? join(parts.downloadFolder, fileNameOf(facts.name)) : String(output),
+      output === undefined ? join(parts.downloadFolder, safeFileName(facts.name)) : String(output),
     )
     const resumedBytes = await receive(parts, facts, { target, force: force === true, ...timeout })
     parts.bar?.clear()
@@ -101,11 +98,4 @@ async function writeToOutput(
 function linkParts(link: string): { id: string; key?: string } {
   const [id = '', key] = link.replace(/^kizuna:/, '').split('#')
   return key === undefined ? { id } : { id, key }
-}
-
-/** A stranger's name as one safe name in a folder of ours. */
-function fileNameOf(name: string): string {
-  const last = safeText(name).split(/[/\\]/).at(-1) ?? ''
-  const clean = [...last.replaceAll('\u{fffd}', '')].slice(0, NAME_LENGTH_MAX).join('').trim()
-  return clean === '' || clean === '.' || clean === '..' ? 'download' : clean
 }

@@ -1,5 +1,15 @@
 import type { CliAction } from './action.ts'
 import { formatDuration } from './format-numbers.ts'
+import { formatTable } from './format-table.ts'
+
+/** An invite as `--list` shows it. */
+interface Listed {
+  id: string
+  uses: string
+  expiresAt: string
+  revoked: boolean
+  usedBy: string | null
+}
 
 /** `kizuna invite`: on a screen the link also comes as a QR code. */
 export const inviteAction: CliAction = {
@@ -11,7 +21,9 @@ export const inviteAction: CliAction = {
       expiresAt?: string
       uses?: string
       revoked?: boolean
+      invites?: Listed[]
     }
+    if (facts.invites !== undefined) return { data: facts, text: tableOf(facts.invites) }
     if (facts.link === undefined) {
       return {
         data: facts,
@@ -22,7 +34,7 @@ export const inviteAction: CliAction = {
     const lines = [
       facts.link,
       '',
-      `On the other machine: kizuna join '${facts.link}'`,
+      'On the other machine: `kizuna join -`, and paste the link there; as a word of the command it would stay in the shell’s history.',
       `Good for ${formatDuration(remainingMs)}${facts.uses === 'single' ? ', once' : ''}. Whoever has it can join. To take it back: kizuna invite --revoke ${facts.id}`,
     ]
     if (parts.terminal.printsToScreen) {
@@ -31,4 +43,15 @@ export const inviteAction: CliAction = {
     }
     return { data: facts, text: lines.join('\n') }
   },
+}
+
+function tableOf(invites: readonly Listed[]): string {
+  if (invites.length === 0) return 'No invite of this node counts any more.'
+  const rows = invites.map(({ id, uses, expiresAt, revoked, usedBy }) => [
+    id,
+    uses,
+    expiresAt,
+    revoked ? 'void' : (usedBy ?? (uses === 'single' ? 'unused' : '–')),
+  ])
+  return formatTable(['ID', 'USES', 'EXPIRES', 'USED BY'], rows)
 }

@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { hideWords } from './hide-words.ts'
+import { limitYoungGeneration } from './limit-young-generation.ts'
 
 const words = process.argv.slice(2)
 
@@ -11,6 +13,8 @@ if (words[0] === '--version' || words[0] === '-v' || words[0] === 'version') {
   const { VERSION } = await import('../../node/version.ts')
   process.stdout.write(`${VERSION}\n`)
 } else {
+  hideWords(words)
+  limitYoungGeneration()
   // A third of the time to a node that is ready is compiling. Not in the shared temporary folder, where Node would
   // keep it by itself: whoever writes there first would decide what we run.
   if (existsSync(homedir())) enableCompileCache(join(homedir(), '.cache', 'kizuna'))

@@ -1,5 +1,6 @@
-import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { constants, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { type HeldFolder, holdFolder } from '../../commands/held-folder.ts'
 import type { Clock } from '../../core/clock.ts'
 import { isKizunaError } from '../../core/kizuna-error.ts'
 import { SystemRandom } from '../../core/random.ts'
@@ -20,8 +21,10 @@ const DISTRUSTED_BYTES = 4 * 1024 * 1024
 /** A node that restarts in the middle is waited for this often without a byte in between. */
 const ATTEMPTS_MAX = 5
 const ATTEMPT_DELAY_MS = 500
-/** Long names are cut so that the temporary one fits into any file system. */
-const NAME_LENGTH_MAX = 160
+/** Long names are cut so that the temporary one, of at most four bytes a character, fits into any file system. */
+const NAME_LENGTH_MAX = 50
+/** A link in the place of the part would lead the bytes to wherever somebody else likes. Windows has no such flag. */
+const PART_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | (constants.O_NOFOLLOW ?? 0)
 
 /** One file to be had. */
 export interface FileWanted {
@@ -36,9 +39,10 @@ export interface FileWanted {
   timeoutMs?: number
 }
 
-/** The temporary name of an output: hidden, beside it, and of this content only. */
+/** The temporary name beside an output: hidden, and of this content only. */
 export function partNameOf(output: string, id: string): string {
-  return join(dirname(output), `.${basename(output).slice(0, NAME_LENGTH_MAX)}.${id.slice(-8)}.kizuna-part`)
+  const name = [...basename(output)].slice(0, NAME_LENGTH_MAX).join('')
+  return `.${name}.${id.slice(-8)}.kizuna-part`
 }
 
 /**
@@ -53,20 +57,42 @@ export async function receiveFile(
 ): Promise<{ resumedAt: number }> {
   const { output, force } = wanted
   if (!force && (await exists(output))) throw new OutputExistsError({ path: output })
-  const part = partNameOf(output, wanted.id)
   return await inWritingTo(output, async () => {
     await mkdir(dirname(output), { recursive: true })
-    // Two that write the same part would mix their bytes.
+    const folder = await holdFolder(dirname(output))
+    try {
+      const part = join(folder.path, partNameOf(output, wanted.id))
+      return await alone(part, output, async () => {
+        const resumedAt = await fillPart(parts, wanted, part, options)
+        await putInPlace(folder, part, output, force)
+        return { resumedAt }
+      })
+    } finally {
+      await folder.close()
+    }
+  })
+}
+
+/** Parts that this process writes, by their folder's number and their name: a held folder has no name of its own. */
+const underWay = new Set<string>()
+
+/** Two that write the same part would mix their bytes. @throws OutputBusyError */
+async function alone<Result>(part: string, output: string, work: () => Promise<Result>): Promise<Result> {
+  const { dev, ino } = await stat(dirname(part), { bigint: true })
+  const name = `${dev} ${ino} ${basename(part)}`
+  if (underWay.has(name)) throw new OutputBusyError({ path: output, pid: process.pid })
+  underWay.add(name)
+  try {
     const lock = await takeFileLock(`${part}.lock`, new SystemRandom())
     if ('heldBy' in lock) throw new OutputBusyError({ path: output, pid: lock.heldBy })
     try {
-      const resumedAt = await fillPart(parts, wanted, part, options)
-      await putInPlace(part, output, force)
-      return { resumedAt }
+      return await work()
     } finally {
       await lock.release()
     }
-  })
+  } finally {
+    underWay.delete(name)
+  }
 }
 
 async function fillPart(
@@ -75,9 +101,11 @@ async function fillPart(
   part: string,
   { signal, onBytes }: { signal: AbortSignal; onBytes: (done: number) => void },
 ): Promise<number> {
-  const file = await open(part, 'a+', 0o644)
+  const file = await open(part, PART_FLAGS, 0o644)
   try {
-    const { size } = await file.stat()
+    const { size, nlink } = await file.stat()
+    // A second name means that somebody put a file of theirs, or of yours, in its place.
+    if (nlink !== 1) throw Object.assign(new Error('not ours alone'), { code: 'EMLINK', syscall: 'open' })
     const resumedAt = size > wanted.sizeBytes ? 0 : Math.max(size - DISTRUSTED_BYTES, 0)
     await file.truncate(resumedAt)
     let position = resumedAt
@@ -119,27 +147,28 @@ async function fillPart(
   }
 }
 
-async function putInPlace(part: string, output: string, force: boolean): Promise<void> {
-  if (force) await rename(part, output)
+async function putInPlace(folder: HeldFolder, part: string, output: string, force: boolean): Promise<void> {
+  const place = join(folder.path, basename(output))
+  if (force) await rename(part, place)
   else {
     try {
       // Unlike a rename, a link never replaces what somebody put there meanwhile.
-      await link(part, output)
+      await link(part, place)
       await rm(part)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') throw new OutputExistsError({ path: output })
-      if (await exists(output)) throw new OutputExistsError({ path: output })
-      await rename(part, output)
+      if (await exists(place)) throw new OutputExistsError({ path: output })
+      await rename(part, place)
     }
   }
-  const folder = await open(dirname(output), 'r')
+  const handle = await open(folder.path, 'r')
   try {
-    await folder.sync()
+    await handle.sync()
   } catch {
     // Some systems cannot sync a folder; the file itself is safe.
   } finally {
-    await folder.close()
+    await handle.close()
   }
 }
 

@@ -1,5 +1,6 @@
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { isAbsolute, join, relative, resolve } from 'node:path'
+import { lstat, mkdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { enterFolder, type HeldFolder, holdFolder } from '../../commands/held-folder.ts'
 import type { Clock } from '../../core/clock.ts'
 import { InvalidInputError } from '../../core/errors.ts'
 import { OutputExistsError } from './errors.ts'
@@ -36,18 +37,44 @@ export async function receiveFolder(
   options: { signal: AbortSignal; onBytes: (done: number) => void },
 ): Promise<{ resumedBytes: number }> {
   const { output, force } = wanted
-  const timeout = wanted.timeoutMs === undefined ? {} : { timeoutMs: wanted.timeoutMs }
-  if (!force && (await sizeOf(output)) !== undefined) throw new OutputExistsError({ path: output })
-  const part = partNameOf(output, wanted.id)
-  for (const file of wanted.files) insideOf(part, file.path)
+  const files = wanted.files.map((file) => ({ ...file, parts: partsInside(file.path) }))
+  if (!force && (await factsOf(output)) !== undefined) throw new OutputExistsError({ path: output })
   return await inWritingTo(output, async () => {
-    await mkdir(part, { recursive: true })
-    let done = 0
-    let resumedBytes = 0
-    for (const { path, ...file } of wanted.files) {
-      const target = insideOf(part, path)
+    await mkdir(dirname(output), { recursive: true })
+    const beside = await holdFolder(dirname(output))
+    try {
+      const partName = partNameOf(output, wanted.id)
+      const part = await enterFolder(beside, [partName], { create: true })
+      try {
+        const received = await receiveFiles(parts, { ...wanted, files }, part, options)
+        if (force) await rm(join(beside.path, basename(output)), { recursive: true, force: true })
+        await rename(join(beside.path, partName), join(beside.path, basename(output)))
+        return received
+      } finally {
+        await part.close()
+      }
+    } finally {
+      await beside.close()
+    }
+  })
+}
+
+async function receiveFiles(
+  parts: { node: NodeConnection; clock: Clock },
+  wanted: { files: readonly (FolderFile & { parts: string[] })[]; timeoutMs?: number },
+  part: HeldFolder,
+  options: { signal: AbortSignal; onBytes: (done: number) => void },
+): Promise<{ resumedBytes: number }> {
+  const timeout = wanted.timeoutMs === undefined ? {} : { timeoutMs: wanted.timeoutMs }
+  let done = 0
+  let resumedBytes = 0
+  for (const { path: _, parts: names, ...file } of wanted.files) {
+    const folder = await enterFolder(part, names.slice(0, -1), { create: true })
+    try {
+      const target = join(folder.path, names.at(-1) as string)
+      const facts = await factsOf(target)
       // A file under its own name is whole: it came there by a rename.
-      if ((await sizeOf(target)) === file.sizeBytes) resumedBytes += file.sizeBytes
+      if (facts?.isFile() === true && facts.size === file.sizeBytes) resumedBytes += file.sizeBytes
       else {
         const onBytes = (bytes: number) => options.onBytes(done + bytes)
         const received = await receiveFile(
@@ -57,21 +84,20 @@ export async function receiveFolder(
         )
         resumedBytes += received.resumedAt
       }
-      done += file.sizeBytes
-      options.onBytes(done)
+    } finally {
+      await folder.close()
     }
-    if (force) await rm(output, { recursive: true, force: true })
-    await rename(part, output)
-    return { resumedBytes }
-  })
+    done += file.sizeBytes
+    options.onBytes(done)
+  }
+  return { resumedBytes }
 }
 
-/** The place of a path inside a folder. @throws InvalidInputError when it leads outside. */
-function insideOf(folder: string, path: string): string {
-  const target = resolve(join(folder, path))
-  const way = relative(folder, target)
-  const isInside = way !== '' && !isAbsolute(way) && !way.split(/[/\\]/).includes('..')
-  if (isInside && !isAbsolute(path) && !path.includes('\0')) return target
+/** The names of a path inside a folder, one below the other. @throws InvalidInputError when it leads outside. */
+function partsInside(path: string): string[] {
+  const names = path.split('/')
+  const isInside = names.every((name) => name !== '' && name !== '.' && name !== '..' && !/[\\\0]/.test(name))
+  if (isInside && !isAbsolute(path) && !/^[a-z]:/i.test(path)) return names
   throw new InvalidInputError({
     what: 'The folder',
     reason: 'a path in it leads outside',
@@ -79,9 +105,10 @@ function insideOf(folder: string, path: string): string {
   })
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
+/** What stands there itself, not what a link there leads to. */
+async function factsOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
   try {
-    return (await stat(path)).size
+    return await lstat(path)
   } catch {
     return undefined
   }

@@ -1,7 +1,17 @@
 /** Bringing files and folders to their place, with nodes that break off, lie about lengths, or take their time. */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -70,7 +80,10 @@ test('an empty file is a file', async () => {
 test('what an earlier attempt brought in is continued, but for the last bytes before a crash', async () => {
   const output = newPlace()
   mkdirSync(dirname(output))
-  writeFileSync(partNameOf(output, id), Buffer.concat([bytes.subarray(0, 9 * MIB), Buffer.alloc(MIB)]))
+  writeFileSync(
+    join(dirname(output), partNameOf(output, id)),
+    Buffer.concat([bytes.subarray(0, 9 * MIB), Buffer.alloc(MIB)]),
+  )
   const parts = nodeWith({ [id]: bytes })
   const { resumedAt } = await receiveFile(
     parts,
@@ -88,7 +101,7 @@ test('what an earlier attempt brought in is continued, but for the last bytes be
 test('a part that is longer than the content is begun anew', async () => {
   const output = newPlace()
   mkdirSync(dirname(output))
-  writeFileSync(partNameOf(output, id), Buffer.alloc(13 * MIB))
+  writeFileSync(join(dirname(output), partNameOf(output, id)), Buffer.alloc(13 * MIB))
   await receiveFile(
     nodeWith({ [id]: bytes }),
     { id, sizeBytes: bytes.byteLength, output, force: false },
@@ -123,7 +136,7 @@ test('when the rest cannot be had the reason is told and nothing stands under th
   const wanted = { id, sizeBytes: bytes.byteLength, output, force: false }
   await assert.rejects(receiveFile(parts, wanted, options()), withCode('CONTENT_UNREACHABLE'))
   assert.ok(!existsSync(output))
-  assert.ok(existsSync(partNameOf(output, id)), 'what came is kept')
+  assert.ok(existsSync(join(dirname(output), partNameOf(output, id))), 'what came is kept')
 })
 
 test('more bytes than the content has never reach the output', async () => {
@@ -224,4 +237,38 @@ test('a path that leads out of the folder is refused before anything is written'
     )
     assert.ok(!existsSync(dirname(output)))
   }
+})
+
+test('a link or a second name in the place of the part is refused, and nothing is written through it [R-14]', async () => {
+  const victim = newPlace('victim.txt')
+  mkdirSync(dirname(victim))
+  writeFileSync(victim, 'mine')
+  for (const plant of [symlinkSync, linkSync]) {
+    const output = newPlace()
+    mkdirSync(dirname(output))
+    plant(victim, join(dirname(output), partNameOf(output, id)))
+    await assert.rejects(
+      receiveFile(nodeWith({ [id]: bytes }), { id, sizeBytes: 5, output, force: true }, options()),
+      withCode('OUTPUT_UNWRITABLE'),
+    )
+    assert.equal(readFileSync(victim, 'utf8'), 'mine')
+  }
+})
+
+test('a link in the place of a folder on the way is refused [R-14]', async () => {
+  const outside = newPlace('outside')
+  mkdirSync(outside, { recursive: true })
+  const files = [{ id, path: 'a/b.bin', sizeBytes: bytes.byteLength }]
+  const receive = (output: string) =>
+    receiveFolder(nodeWith({ [id]: bytes }), { id, files, output, force: false }, options())
+  const [whole, inner] = [newPlace('album'), newPlace('album')]
+  mkdirSync(dirname(whole))
+  symlinkSync(outside, join(dirname(whole), partNameOf(whole, id)))
+  mkdirSync(join(dirname(inner), partNameOf(inner, id)), { recursive: true })
+  symlinkSync(outside, join(dirname(inner), partNameOf(inner, id), 'a'))
+  for (const output of [whole, inner]) await assert.rejects(receive(output), withCode('OUTPUT_UNWRITABLE'))
+  assert.deepEqual(readdirSync(outside), [])
+  const good = newPlace('album')
+  await receive(good)
+  assert.ok(readFileSync(join(good, 'a', 'b.bin')).equals(bytes))
 })

@@ -54,6 +54,30 @@ const RENDERERS: Readonly<Record<string, Render>> = {
     ])
     return formatTable(['NAME', 'ID', 'DELAY', 'PATH', 'FREE', 'IS'], rows)
   },
+  members: (facts: { space: string; members: Facts[] }) =>
+    formatTable(
+      ['NAME', 'ID', 'IS', 'SINCE'],
+      facts.members.map((member) => [
+        safeText(String(member.label || '–')),
+        String(member.peer),
+        String(member.role),
+        String(member.joinedAt),
+      ]),
+    ),
+  token: (facts: Facts & { tokens?: Facts[] }) => {
+    if (facts.revoked !== undefined)
+      return facts.revoked === true ? 'The token is void now.' : 'There is no such token.'
+    if (facts.tokens === undefined)
+      return `${facts.token}\n\nIt may ${facts.scope} until ${facts.expiresAt}, and is shown this once. To take it back: kizuna token --revoke ${facts.id}`
+    if (facts.tokens.length === 0) return 'There are no tokens. `kizuna token --scope read` makes one.'
+    const rows = facts.tokens.map(({ id, scope, label, expiresAt }) => [
+      String(id),
+      String(scope),
+      String(expiresAt),
+      safeText(String(label || '–')),
+    ])
+    return formatTable(['ID', 'MAY', 'UNTIL', 'FOR'], rows)
+  },
   sync: (facts: Facts) =>
     `Exchanged with ${facts.peers} peers in ${facts.durationMs} ms: records ${facts.recordsSent} sent, ${facts.recordsReceived} received; keys ${facts.keysSent} sent, ${facts.keysReceived} received.`,
   join: (facts: Facts) =>
@@ -113,6 +137,8 @@ function renderStatus(facts: Facts): string {
       'for others',
       `${formatBytes(Number(facts.storedForOthersBytes))} of ${formatBytes(quota.storageForOthersBytesMax)}`,
     ],
+    ['durability', durabilityLine(facts.durability as DurabilityFacts)],
+    ['disk check', diskCheckLine(facts.scrub as ScrubFacts)],
     ['average', `${facts.averageChunksPerPeer} chunks per peer`],
     ['queues', queues.join(', ')],
     [
@@ -124,6 +150,34 @@ function renderStatus(facts: Facts): string {
   return rows
     .map(([name, text]) => `${name.padEnd(11)}${text.replaceAll('\n', `\n${' '.repeat(11)}`)}`)
     .join('\n')
+}
+
+interface ScrubFacts {
+  percent: number
+  foundDamaged: number
+  healed: number
+  unreadable: number
+  lastFinishedAt: string | null
+}
+
+function diskCheckLine({ percent, foundDamaged, healed, unreadable, lastFinishedAt }: ScrubFacts): string {
+  const finished = lastFinishedAt === null ? 'not finished yet' : `last finished ${lastFinishedAt}`
+  const damage = foundDamaged === 0 ? 'no damage' : `${foundDamaged} damaged chunks found, ${healed} healed`
+  const refused = unreadable === 0 ? '' : `, ${unreadable} cannot be read now`
+  return `${percent} % of this round, ${finished}: ${damage}${refused}`
+}
+
+interface DurabilityFacts {
+  objects: number
+  belowTarget: number
+  unreadable: number
+  worst: { id: string; confirmed: number; target: number; margin: number } | null
+}
+
+function durabilityLine({ objects, belowTarget, unreadable, worst }: DurabilityFacts): string {
+  if (worst === null) return 'nothing is kept'
+  const line = `${objects} kept, ${belowTarget} below target, ${unreadable} unreadable`
+  return `${line}\nweakest: ${worst.confirmed} of ${worst.target} confirmed, ${Math.max(worst.margin, 0)} may be lost: ${worst.id}`
 }
 
 function renderSettings(facts: { settings: Setting[]; inForce: boolean }): string {

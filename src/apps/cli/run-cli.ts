@@ -1,7 +1,8 @@
 import { holdProcess, SystemClock } from '../../core/clock.ts'
 import { AbortedError } from '../../core/errors.ts'
 import { isKizunaError, type KizunaError, toKizunaError } from '../../core/kizuna-error.ts'
-import { readEnvironment } from '../../node/environment.ts'
+import { type Environment, readEnvironment } from '../../node/environment.ts'
+import { watchParents } from '../../node/parent-watch.ts'
 import type { ActionResult } from './action.ts'
 import { CLI_ACTIONS, cliCommands } from './cli-commands.ts'
 import { completionScript } from './completion.ts'
@@ -14,7 +15,13 @@ import type { CliCommand } from './options.ts'
 import { type ParsedWords, parseWords } from './parse-words.ts'
 import { ProgressBar } from './progress-bar.ts'
 import { renderResult } from './render-result.ts'
+import { readSecretWords } from './secret-words.ts'
 import { processTerminal, safeText, type Terminal } from './terminal.ts'
+
+/** Scripts of package.json that run this; what npm starts ends with npm. */
+const NPM_SCRIPTS = ['start', 'kizuna']
+/** Saving and closing takes less; whatever hangs then must not outlive its parent. */
+const ORPHAN_MS_MAX = 10_000
 
 /**
  * Does what a command line says. Never throws; errors go to standard error as a sentence and a hint, with
@@ -23,11 +30,25 @@ import { processTerminal, safeText, type Terminal } from './terminal.ts'
  */
 export async function runCli(words: readonly string[]): Promise<number> {
   const environment = readEnvironment()
-  const terminal = processTerminal()
   const json = words.includes('--json')
   const control = new AbortController()
   const hold = holdProcess()
   const interrupt = () => control.abort(new AbortedError({ what: 'The command' }))
+  let isReaderGone = false
+  const terminal = processTerminal(() => {
+    // A node needs nobody who reads what it prints; a command has nobody left to answer.
+    if (words[0] === 'start') return
+    isReaderGone = true
+    interrupt()
+  })
+  const clock = new SystemClock()
+  const parents = watchParents(clock, environment, {
+    npmScripts: NPM_SCRIPTS,
+    gone: () => {
+      interrupt()
+      clock.after(ORPHAN_MS_MAX, () => process.exit(EXIT_INTERRUPTED))
+    },
+  })
   try {
     const [name, ...rest] = words
     const commands = cliCommands()
@@ -48,18 +69,21 @@ export async function runCli(words: readonly string[]): Promise<number> {
     }
     if (command.name === 'start') {
       const { startAction } = await import('./start-action.ts')
-      return await startAction({ terminal, environment }, parsed)
+      return await startAction({ terminal, environment, signal: control.signal }, parsed)
     }
     process.once('SIGINT', interrupt)
     process.once('SIGTERM', interrupt)
+    await readSecretWords(command, parsed, terminal)
     const result = await ask(command, parsed, { terminal, environment, signal: control.signal })
     if (result.data === undefined) return EXIT_OK
     terminal.print(parsed.json ? JSON.stringify(result.data) : result.text)
     return exitCodeOf(command.name, result.data)
   } catch (error) {
+    if (isReaderGone) return EXIT_OK
     return fail(terminal, toKizunaError(error), { json, interrupted: control.signal.aborted })
   } finally {
     hold.stop()
+    parents.stop()
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
@@ -68,7 +92,7 @@ export async function runCli(words: readonly string[]): Promise<number> {
 async function ask(
   command: CliCommand,
   parsed: ParsedWords,
-  outside: { terminal: Terminal; environment: ReturnType<typeof readEnvironment>; signal: AbortSignal },
+  outside: { terminal: Terminal; environment: Environment; signal: AbortSignal },
 ): Promise<ActionResult> {
   const { terminal, signal } = outside
   const clock = new SystemClock()

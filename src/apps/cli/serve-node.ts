@@ -1,4 +1,5 @@
 import { commandList } from '../../commands/command-list.ts'
+import { Secret } from '../../core/secret.ts'
 import { removeApiFile, writeApiFile } from '../../node/api-file.ts'
 import type { ConfigSources } from '../../node/config.ts'
 import type { NodeConfig } from '../../node/config-schema.ts'
@@ -15,7 +16,7 @@ export interface ServedNode {
   services: Services
   /** `http://host:port`. */
   url: string
-  token: string
+  token: Secret<string>
   /** Saves everything and ends; under 5 s. */
   stop(): Promise<void>
 }
@@ -32,7 +33,7 @@ export async function serveNode(
   const { services } = node
   try {
     await node.start()
-    const token = Buffer.from(services.random.bytes(TOKEN_BYTES)).toString('base64url')
+    const token = new Secret(Buffer.from(services.random.bytes(TOKEN_BYTES)).toString('base64url'))
     const http = await startHttpServer(services, {
       host: config.apiHost,
       port: config.apiPort,
@@ -40,8 +41,11 @@ export async function serveNode(
       commands: commandList,
       version: VERSION,
       publicConsent: config.apiPublic,
+      ...(config.apiTlsCert === ''
+        ? {}
+        : { tls: { certFile: config.apiTlsCert, keyFile: config.apiTlsKey } }),
     })
-    await writeApiFile(services.disk, { url: http.url, token, pid: process.pid })
+    await writeApiFile(services.disk, { url: http.url, token: token.reveal(), pid: process.pid })
     return {
       services,
       url: http.url,

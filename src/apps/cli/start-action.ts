@@ -20,15 +20,19 @@ const SOCKET_ERRORS = [
   'ECONNABORTED',
 ]
 
-/** `kizuna start`: runs a node until a signal, the end of its parent, or a defect. @returns the exit code. */
+/**
+ * `kizuna start`: runs a node until a signal of the system, the end of its parent, or a defect.
+ * @param signal aborts when the parent is gone.
+ * @returns the exit code.
+ */
 export async function startAction(
-  { terminal, environment }: { terminal: Terminal; environment: Environment },
+  { terminal, environment, signal }: { terminal: Terminal; environment: Environment; signal: AbortSignal },
   parsed: ParsedWords,
 ): Promise<number> {
   const { stopWithParent, ...settings } = parsed.values
   const flags = { ...settings, ...(parsed.home === undefined ? {} : { home: parsed.home }) }
   const sources = await configSources(environment, flags)
-  const end = endOfRun({ stopWithParent: stopWithParent === true })
+  const end = endOfRun({ stopWithInput: stopWithParent === true, signal })
   let served: ServedNode
   try {
     served = await serveNode(loadConfig(sources), { sources })
@@ -45,7 +49,7 @@ export async function startAction(
       peerId: network.peerId,
       addresses: network.addresses(),
       api: url,
-      token,
+      token: token.reveal(),
       pid: process.pid,
     }
     terminal.print(JSON.stringify(line))
@@ -63,7 +67,7 @@ export async function startAction(
 }
 
 /** What ends the run. A second signal ends it at once. */
-function endOfRun(options: { stopWithParent: boolean }) {
+function endOfRun({ stopWithInput, signal: parent }: { stopWithInput: boolean; signal: AbortSignal }) {
   let report: (error: unknown) => void = () => {}
   const reached = new Promise<'signal' | 'parent' | 'defect'>((resolve) => {
     for (const signal of STOP_SIGNALS) {
@@ -72,7 +76,9 @@ function endOfRun(options: { stopWithParent: boolean }) {
         process.once(signal, () => process.exit(EXIT_CODES.internal))
       })
     }
-    if (options.stopWithParent) {
+    if (parent.aborted) resolve('parent')
+    parent.addEventListener('abort', () => resolve('parent'), { once: true })
+    if (stopWithInput) {
       process.stdin.once('close', () => resolve('parent'))
       process.stdin.once('end', () => resolve('parent'))
       process.stdin.resume()
@@ -88,7 +94,7 @@ function endOfRun(options: { stopWithParent: boolean }) {
     reached,
     /** Standard input no longer keeps the process alive. */
     release() {
-      if (options.stopWithParent) process.stdin.destroy()
+      if (stopWithInput) process.stdin.destroy()
     },
     onDefect(listener: (error: unknown) => void) {
       report = listener

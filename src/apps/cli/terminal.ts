@@ -12,16 +12,17 @@ export interface Terminal {
   /** Bytes to standard output, no faster than they are taken. */
   writeBytes(bytes: Uint8Array): Promise<void>
   readonly input: AsyncIterable<Uint8Array>
+  /** Somebody types standard input. */
+  readonly readsFromScreen: boolean
   /** Somebody looks at standard output. */
   readonly printsToScreen: boolean
 }
 
-/** The terminal of this process. */
-export function processTerminal(): Terminal {
+/** The terminal of this process. @param onReaderGone nobody reads standard output any more, as after `| head`. */
+export function processTerminal(onReaderGone: () => void): Terminal {
   const { stdout, stderr, stdin } = process
-  // `kizuna list | head` closes the pipe early; that is no failure.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
+    if (error.code === 'EPIPE') onReaderGone()
   })
   stderr.on('error', () => {})
   return {
@@ -34,6 +35,7 @@ export function processTerminal(): Terminal {
     progress: stderr,
     writeBytes: (bytes) => writeAll(stdout, bytes),
     input: stdin,
+    readsFromScreen: stdin.isTTY === true,
     printsToScreen: stdout.isTTY === true,
   }
 }

@@ -15,7 +15,7 @@ export function answerError(reply: FastifyReply, request: FastifyRequest, error:
   if (!request.raw.complete) reply.header('connection', 'close')
   return reply
     .code(status)
-    .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    .header('cache-control', 'no-store')
     .type('application/json; charset=utf-8')
     .send(JSON.stringify({ error: error.toJSON() }))
 }

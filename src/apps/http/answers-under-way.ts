@@ -1,17 +1,19 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 
-/** Counts the answers a server is giving, so that stopping can wait for them and for nothing else. */
+/** Counts the answers that servers are giving, so that stopping can wait for them and for nothing else. */
 export class AnswersUnderWay {
   #count = 0
   #waiting: (() => void) | undefined
 
-  constructor(server: Server) {
-    server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
-      this.#count++
-      response.once('close', () => {
-        this.#count--
-        if (this.#count === 0) this.#waiting?.()
-      })
+  constructor(servers: readonly Server[]) {
+    for (const server of servers) server.on('request', (_request, response) => this.#follow(response))
+  }
+
+  #follow(response: ServerResponse): void {
+    this.#count++
+    response.once('close', () => {
+      this.#count--
+      if (this.#count === 0) this.#waiting?.()
     })
   }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
+import { accessOf, callerOf, scopeOfCommand } from './access.ts'
 import { answerCommand } from './answer-command.ts'
-import { API_CALLER, type HttpParts } from './http-parts.ts'
+import type { HttpParts } from './http-parts.ts'
 import { commandOperation } from './route-operations.ts'
 
 /** `POST /v1/commands/<name>`: every command, its input as JSON body. */
@@ -9,10 +10,10 @@ export function addCommandRoutes(app: FastifyInstance, parts: HttpParts): void {
     app.route({
       method: 'POST',
       url: `/v1/commands/${command.name}`,
-      config: { operation: commandOperation(command) },
+      config: { operation: commandOperation(command), scope: scopeOfCommand(command) },
       handler: (request, reply) =>
         answerCommand(parts, request, reply, (context) =>
-          parts.runner.run(command, request.body ?? {}, API_CALLER, context),
+          parts.runner.run(command, request.body ?? {}, callerOf(accessOf(request)), context),
         ),
     })
   }

@@ -39,8 +39,9 @@ const SAVED: Readonly<Record<string, string>> = {
   xml: 'application/xml',
   zip: 'application/zip',
 }
-const NAME_LENGTH_MAX = 150
-const RESERVED_NAME = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
+/** In UTF-8: file systems take 255, and a temporary name needs room for more. */
+const NAME_BYTES_MAX = 200
+const RESERVED_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(\.|$)/i
 
 /**
  * Headers that tell a browser how to treat bytes that a stranger made: never run them, never guess their type,
@@ -70,7 +71,7 @@ export function contentHeaders(facts: { name: string; download: boolean }): Reco
 export function safeFileName(name: string): string {
   const part = name.normalize('NFC').split(/[/\\]/).at(-1) ?? ''
   const clean = part
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '')
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, '')
     .replace(/[<>:"|?*]/g, '_')
     .trim()
     .replace(/^\.+|[. ]+$/g, '')
@@ -80,16 +81,17 @@ export function safeFileName(name: string): string {
 }
 
 function shorten(name: string): string {
-  if (name.length <= NAME_LENGTH_MAX) return name
+  if (Buffer.byteLength(name) <= NAME_BYTES_MAX) return name
   const ending = /\.[a-z0-9]{1,8}$/i.exec(name)?.[0] ?? ''
+  let short = ''
+  let bytes = ending.length
   // By code points, so that no character is cut in two.
-  return (
-    [...name]
-      .slice(0, NAME_LENGTH_MAX - ending.length)
-      .join('')
-      .slice(0, NAME_LENGTH_MAX)
-      .trimEnd() + ending
-  )
+  for (const character of name) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > NAME_BYTES_MAX) break
+    short += character
+  }
+  return short.trimEnd() + ending
 }
 
 /** RFC 6266, with the plain form for old programs and the encoded one for all names. */

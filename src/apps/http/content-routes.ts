@@ -35,7 +35,7 @@ export function addContentRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: ['GET', 'HEAD'],
     url: '/v1/content/:id',
-    config: { operation: contentOperation },
+    config: { operation: contentOperation, scope: 'read' },
     handler: async (request, reply) => {
       if (downloads >= DOWNLOADS_MAX)
         throw new TooManyStreamsError({ what: 'downloads', limit: DOWNLOADS_MAX })

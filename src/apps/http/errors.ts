@@ -23,16 +23,54 @@ export class HttpError extends KizunaError {
   }
 }
 
-/** Thrown when a request carries no token, or a wrong one. */
+const TOKEN_SENTENCES = {
+  missing: 'This request needs a token of the node.',
+  wrong: 'The token is wrong, or was taken back.',
+  expired: 'The token has expired.',
+  'other space': 'The token was made for another space than this node is in now.',
+} as const
+
+/** Thrown when a request carries no token, or one that opens nothing. */
 export class TokenRefusedError extends HttpError {
   override name = 'TokenRefusedError'
-  constructor(facts: { given: boolean }) {
+  constructor(facts: { reason: keyof typeof TOKEN_SENTENCES }) {
     super({
       status: 401,
       code: 'TOKEN_REFUSED',
       kind: 'denied',
-      message: facts.given ? 'The token is wrong.' : 'This request needs the token of the node.',
-      hint: 'Send `Authorization: Bearer <token>`; the token is in `api.json` in the data folder and changes with every start.',
+      message: TOKEN_SENTENCES[facts.reason],
+      hint: 'Send `Authorization: Bearer <token>`; the node’s own is in `api.json` in the data folder and changes with every start, others are made with `kizuna token`.',
+      details: facts,
+    })
+  }
+}
+
+/** Thrown when a token may not do what the route does. */
+export class TokenScopeError extends HttpError {
+  override name = 'TokenScopeError'
+  constructor(facts: { needed: string; has: string }) {
+    super({
+      status: 403,
+      code: 'TOKEN_SCOPE',
+      kind: 'denied',
+      message: `This needs a token of the scope ${facts.needed}; this one may ${facts.has}.`,
+      hint: `The owner of the node makes one with \`kizuna token --scope ${facts.needed}\`.`,
+      details: facts,
+    })
+  }
+}
+
+/** Thrown when the certificate or its key cannot be used. */
+export class ApiTlsUnusableError extends KizunaError {
+  override name = 'ApiTlsUnusableError'
+  constructor(facts: { file: string; reason: string; cause?: unknown }) {
+    super({
+      code: 'API_TLS_UNUSABLE',
+      kind: 'invalid',
+      message: `The API cannot speak TLS with ${facts.file}: ${facts.reason}.`,
+      hint: 'Give `apiTlsCert` a chain and `apiTlsKey` its key, both as PEM files that this user may read, without a passphrase.',
+      details: { file: facts.file, reason: facts.reason },
+      cause: facts.cause,
     })
   }
 }
@@ -253,7 +291,7 @@ export class PublicAddressError extends HttpError {
       code: 'PUBLIC_ADDRESS',
       kind: 'invalid',
       message: `The HTTP API would be reachable from other machines at ${facts.host}, without encryption.`,
-      hint: 'Keep `apiHost` at 127.0.0.1 and use an SSH tunnel or a TLS proxy; or consent with `apiPublic`.',
+      hint: 'Give it a certificate (`apiTlsCert`, `apiTlsKey`); or keep `apiHost` at 127.0.0.1 and use an SSH tunnel; or consent with `apiPublic`.',
       details: facts,
     })
   }

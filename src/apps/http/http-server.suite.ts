@@ -15,8 +15,10 @@ import { InvalidInputError } from '../../core/errors.ts'
 import { type Logger, silentLogger } from '../../core/log.ts'
 import { createMetrics } from '../../core/metrics.ts'
 import { SystemRandom } from '../../core/random.ts'
+import { Secret } from '../../core/secret.ts'
 import { signingKeyFromSeed } from '../../core/signing-key.ts'
 import { MemoryNetworkHub } from '../../network/memory-network.ts'
+import { ApiTokens } from '../../node/api-tokens.ts'
 import type { Services } from '../../node/services.ts'
 import { fileKind } from '../../records/file-record.ts'
 import { removalKind } from '../../records/removal-record.ts'
@@ -172,6 +174,7 @@ export function createTestServices(
     log?: Logger
     hub?: MemoryNetworkHub
     degraded?: string[]
+    space?: () => string
   } = {},
 ) {
   const clock = options.clock ?? new SystemClock()
@@ -198,7 +201,8 @@ export function createTestServices(
     index,
     network,
     records,
-    membership: { members: () => [], spaceKey: () => SPACE_KEY },
+    tokens: new ApiTokens({ index, clock, random, space: () => options.space?.() ?? 'home' }),
+    membership: { members: () => [], spaceKey: () => SPACE_KEY, spaceKeys: () => [SPACE_KEY] },
     state: { degraded: async () => options.degraded ?? [] },
   }
   return { services: services as unknown as Services, content, disk }
@@ -224,7 +228,7 @@ export async function startTestServer(
   const server = await startHttpServer(services, {
     host: '127.0.0.1',
     port: 0,
-    token: TOKEN,
+    token: new Secret(TOKEN),
     commands: COMMANDS,
     version: '0.0.0-test',
     ...options,

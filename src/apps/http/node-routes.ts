@@ -35,14 +35,14 @@ export function addNodeRoutes(
   app.route({
     method: 'GET',
     url: '/metrics',
-    config: { operation: nodeOperations.metrics },
+    config: { operation: nodeOperations.metrics, scope: 'read' },
     handler: async (_request, reply) =>
       reply.type('text/plain; version=0.0.4; charset=utf-8').send(await parts.services.metrics.print()),
   })
   app.route({
     method: 'GET',
     url: '/openapi.json',
-    config: { operation: nodeOperations.document },
+    config: { operation: nodeOperations.document, scope: 'read' },
     handler: async () => openApiDocument(routes, parts.version),
   })
   addEvents(app, parts)
@@ -53,7 +53,7 @@ function addEvents(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'GET',
     url: '/v1/events',
-    config: { operation: nodeOperations.events },
+    config: { operation: nodeOperations.events, scope: 'read' },
     handler: async (_request, reply) => {
       if (streams >= EVENT_STREAMS_MAX)
         throw new TooManyStreamsError({ what: 'event streams', limit: EVENT_STREAMS_MAX })

@@ -1,4 +1,5 @@
 import { ERROR_KINDS } from '../../core/kizuna-error.ts'
+import type { TokenScope } from '../../node/api-tokens.ts'
 
 /** One operation of OpenAPI 3.1; only the parts we write. */
 export interface OpenApiOperation {
@@ -17,6 +18,8 @@ export interface DocumentedRoute {
   method: string
   url: string
   operation: OpenApiOperation
+  /** What a token has to be good for; undefined when none is needed. */
+  scope: TokenScope | undefined
 }
 
 /** The whole document, from the routes that the router really has. */
@@ -31,6 +34,7 @@ export function openApiDocument(
     const several = Object.keys(operations).length > 0
     operations[route.method.toLowerCase()] = {
       ...route.operation,
+      ...(route.scope === undefined ? {} : { 'x-token-scope': route.scope }),
       operationId:
         several && route.method === 'HEAD'
           ? `${route.operation.operationId}Head`
@@ -49,7 +53,14 @@ export function openApiDocument(
     security: [{ token: [] }],
     paths,
     components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token in `api.json`.' } },
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'The token in `api.json`, or one made with `kizuna token`; `x-token-scope` says what it has to be good for.',
+        },
+      },
       schemas: { Error: ERROR_SCHEMA },
       responses: {
         Error: { description: 'What went wrong, and what to do.', content: json(ERROR_REFERENCE) },

@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Secret } from '../../core/secret.ts'
 import { VirtualClock } from '../../core/virtual-clock.ts'
 import { isLoopback, RequestGuard } from './request-guard.ts'
 
 function createGuard() {
   const clock = new VirtualClock()
-  const guard = new RequestGuard({ clock }, { token: 'right', host: '127.0.0.1', public: false })
+  const tokens = { check: () => undefined }
+  const token = new Secret('right')
+  const guard = new RequestGuard({ clock, tokens }, { token, host: '127.0.0.1', public: false })
   guard.listensOn(4010)
   const attempt = (remote: string, token: string): string => {
     try {
       guard.check({
         headers: { host: 'localhost:4010', authorization: `Bearer ${token}` },
         remote,
-        tokenNeeded: true,
+        encrypted: false,
+        scope: 'read',
       })
       return 'in'
     } catch (error) {
@@ -65,5 +69,14 @@ test('only addresses of this machine count as loopback [R-15]', () => {
     '',
   ]) {
     assert.ok(!isLoopback(host), host)
+  }
+})
+
+test('what others at this machine guess shuts out nobody who has the right token, and is limited all the same [R-15]', () => {
+  const { attempt } = createGuard()
+  for (const remote of ['127.0.0.1', '::1', '::ffff:127.0.0.2']) {
+    for (let guess = 0; guess < 10; guess++) assert.equal(attempt(remote, 'wrong'), 'TOKEN_REFUSED')
+    assert.equal(attempt(remote, 'wrong'), 'TOO_MANY_FAILURES')
+    assert.equal(attempt(remote, 'right'), 'in', remote)
   }
 })

@@ -118,18 +118,17 @@ test('the own origin, loopback names and the health check without a token are le
   assert.equal((await call(server, 'GET', '/health', { token: null })).status, 200)
 })
 
-test('ten wrong tokens in a minute shut the door, also for the right one, until the minute is over [R-15]', async (context) => {
+test('ten wrong tokens in a minute are all that is tried; the owner at this machine still gets in [R-15]', async (context) => {
   const { services } = createTestServices()
   const server = await startTestServer(context, services)
   for (let guess = 0; guess < 10; guess++) {
     assert.equal((await call(server, 'GET', '/metrics', { token: `guess-${guess}` })).status, 401)
   }
-  for (const token of ['guess-10', TOKEN]) {
-    const refused = await call(server, 'GET', '/metrics', { token })
-    assert.equal(refused.status, 429)
-    assert.equal(refused.json().error.code, 'TOO_MANY_FAILURES')
-    assert.ok(Number(refused.headers['retry-after']) > 0 && Number(refused.headers['retry-after']) <= 60)
-  }
+  const refused = await call(server, 'GET', '/metrics', { token: 'guess-10' })
+  assert.equal(refused.status, 429)
+  assert.equal(refused.json().error.code, 'TOO_MANY_FAILURES')
+  assert.ok(Number(refused.headers['retry-after']) > 0 && Number(refused.headers['retry-after']) <= 60)
+  assert.equal((await call(server, 'GET', '/metrics')).status, 200)
   assert.equal((await call(server, 'GET', '/health', { token: null })).status, 200)
 })
 
@@ -234,6 +233,10 @@ test('what is no HTTP, or has endless headers or a broken address, gets a proper
     /^HTTP\/1.1 431 .*INVALID_REQUEST/s,
   )
   assert.match(await raw('GET / HTTP/1.1\r\n\r\n'), /^HTTP\/1.1 400/)
+  assert.match(
+    await raw('GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n'),
+    /^HTTP\/1.1 400 .*comes twice/s,
+  )
   assert.match(
     await raw('GET /v1/content/%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'),
     /^HTTP\/1.1 4\d\d .*"code"/s,

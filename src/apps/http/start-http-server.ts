@@ -1,35 +1,29 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type FastifyError, type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Command } from '../../commands/command.ts'
 import { CommandRunner } from '../../commands/run-command.ts'
-import type { Clock, Timer } from '../../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
 import { AbortedError } from '../../core/errors.ts'
-import type { KizunaError } from '../../core/kizuna-error.ts'
+import type { Secret } from '../../core/secret.ts'
 import type { Services } from '../../node/services.ts'
-import { answerError, knownError, rawRefusal } from './answer-error.ts'
 import { AnswersUnderWay } from './answers-under-way.ts'
 import { addCommandRoutes } from './command-routes.ts'
 import { addContentRoutes } from './content-routes.ts'
-import { ApiAddressTakenError, PublicAddressError, RouteNotFoundError } from './errors.ts'
-import { JSON_BYTES_MAX } from './http-limits.ts'
+import { createApp, createLocalListener } from './create-app.ts'
+import { ApiAddressTakenError, PublicAddressError } from './errors.ts'
 import type { HttpParts } from './http-parts.ts'
 import { addNodeRoutes } from './node-routes.ts'
 import type { DocumentedRoute } from './openapi-document.ts'
+import { addGates } from './request-gates.ts'
 import { isLoopback, RequestGuard } from './request-guard.ts'
+import { readTlsCredentials } from './tls-credentials.ts'
 import { addUploadRoutes } from './upload-routes.ts'
 import { UploadStore } from './upload-store.ts'
 
-/** All headers of a request together. */
-const HEADER_BYTES_MAX = 16 * 1024
-const HEADERS_TIMEOUT_MS = 10_000
-/** For a JSON body; streams have limits of their own in receive-body.ts. */
-const JSON_BODY_TIMEOUT_MS = 10_000
-const CONNECTIONS_MAX = 256
-const KEEP_ALIVE_MS = 15_000
-const CONNECTION_CHECK_INTERVAL_MS = 1_000
 /** Answers under way get this long to end once the server stops. */
 const STOP_GRACE_MS = 2_000
+const LOOPBACK = '127.0.0.1'
 
 /** How a node's HTTP API is started. */
 export interface HttpServerOptions {
@@ -37,17 +31,21 @@ export interface HttpServerOptions {
   /** 0 takes any free one. */
   port: number
   /** At least 128 bits of chance; whoever has it owns the node. */
-  token: string
+  token: Secret<string>
   commands: readonly Command[]
   version: string
-  /** Consent to a `host` that other machines reach. @default false */
+  /** Consent to a `host` that other machines reach without encryption. @default false */
   publicConsent?: boolean
+  /** PEM files; with them the listener at `host` speaks TLS, and a plain one on loopback is added for this machine. */
+  tls?: { certFile: string; keyFile: string }
 }
 
 /** A running HTTP API. */
 export interface HttpServer {
   /** `http://host:port` for programs on this machine. */
   url: string
+  /** `https://host:port` where others reach it, with TLS. */
+  publicUrl: string | undefined
   /** Every route of the router, for tests and documentation. */
   routes: readonly DocumentedRoute[]
   /** Ends within 3 s, also with open streams. */
@@ -56,18 +54,21 @@ export interface HttpServer {
 
 /**
  * Starts the HTTP API of a node.
- * @throws PublicAddressError when other machines would reach it and nobody consented.
- * @throws ApiAddressTakenError
+ * @throws PublicAddressError when other machines would reach it, unencrypted, and nobody consented.
+ * @throws ApiAddressTakenError, ApiTlsUnusableError
  */
 export async function startHttpServer(services: Services, options: HttpServerOptions): Promise<HttpServer> {
-  if (!isLoopback(options.host) && options.publicConsent !== true)
+  const isPublic = !isLoopback(options.host)
+  if (isPublic && options.tls === undefined && options.publicConsent !== true)
     throw new PublicAddressError({ host: options.host })
   const log = services.log.named('http')
+  const tls = options.tls === undefined ? undefined : await readTlsCredentials(options.tls, log)
   const stopping = new AbortController()
   const guard = new RequestGuard(services, {
     token: options.token,
     host: options.host,
-    public: options.publicConsent === true,
+    public: isPublic,
+    ...(tls === undefined ? {} : { isCertified: tls.isCertified }),
   })
   const uploads = await UploadStore.open({ ...seams(services), log })
   const parts: HttpParts = {
@@ -79,110 +80,49 @@ export async function startHttpServer(services: Services, options: HttpServerOpt
     version: options.version,
     stopping: stopping.signal,
   }
-  const app = createApp()
-  const answers = new AnswersUnderWay(app.server as Server)
+  const app = createApp(tls)
+  const local = tls === undefined ? undefined : createLocalListener(app)
+  const servers = [app.server as Server, ...(local === undefined ? [] : [local])]
+  const answers = new AnswersUnderWay(servers)
   const routes = collectRoutes(app)
   addGates(app, parts, guard)
   addRoutes(app, parts, routes)
+  const stop = async () => {
+    stopping.abort(new AbortedError({ what: 'The request' }))
+    uploads.close()
+    await stopServers(app, local, answers, services.clock)
+  }
   try {
     await app.listen({ host: options.host, port: options.port })
+    if (local !== undefined) await listenLocally(local)
   } catch (error) {
-    uploads.close()
-    await app.close()
+    await stop()
     const systemCode = String((error as NodeJS.ErrnoException).code ?? 'unknown')
     throw new ApiAddressTakenError({ host: options.host, port: options.port, systemCode })
   }
-  const { port } = app.server.address() as AddressInfo
-  guard.listensOn(port)
-  log.info('listening', { host: options.host, port })
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  for (const port of ports) guard.listensOn(port)
+  const [port, localPort] = ports
+  log.info('listening', { host: options.host, port, tls: tls !== undefined })
   return {
-    url: `http://${urlHost(options.host)}:${port}`,
+    url:
+      localPort === undefined ? `http://${urlHost(options.host)}:${port}` : `http://${LOOPBACK}:${localPort}`,
+    publicUrl: tls === undefined ? undefined : `https://${urlHost(options.host)}:${port}`,
     routes,
-    async stop() {
-      stopping.abort(new AbortedError({ what: 'The request' }))
-      uploads.close()
-      await stopServer(app, answers, services.clock)
-    },
+    stop,
   }
-}
-
-function createApp(): FastifyInstance {
-  const app = fastify({
-    bodyLimit: JSON_BYTES_MAX,
-    exposeHeadRoutes: false,
-    logger: false,
-    return503OnClosing: false,
-    forceCloseConnections: 'idle',
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    // Uploads may last hours; their progress is what is watched.
-    requestTimeout: 0,
-    routerOptions: { maxParamLength: 100 },
-    http: {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: CONNECTION_CHECK_INTERVAL_MS,
-    },
-    frameworkErrors: (error, request, reply) => answerError(reply, request, knownError(error)),
-    clientErrorHandler: (error, socket) => {
-      if (!socket.writable) return
-      socket.end(rawRefusal(error.code))
-    },
-  })
-  // Text is what a web page may send to anyone without asking; commands take declared JSON only.
-  app.removeContentTypeParser('text/plain')
-  app.server.maxConnections = CONNECTIONS_MAX
-  app.server.maxRequestsPerSocket = 10_000
-  return app
 }
 
 /** The routes as the router gets them, one entry per method. */
 function collectRoutes(app: FastifyInstance): DocumentedRoute[] {
   const routes: DocumentedRoute[] = []
   app.addHook('onRoute', (route) => {
-    const { operation } = route.config ?? {}
+    const { operation, open, scope } = route.config ?? {}
     if (operation === undefined) throw new Error(`The route ${route.url} has no operation for OpenAPI.`)
-    for (const method of [route.method].flat()) routes.push({ method, url: route.url, operation })
+    if ((open === true) === (scope !== undefined)) throw new Error(`The route ${route.url} has no one scope.`)
+    for (const method of [route.method].flat()) routes.push({ method, url: route.url, operation, scope })
   })
   return routes
-}
-
-/** What every request passes, routes or not: guard, body time limit, error form, one log line. */
-function addGates(app: FastifyInstance, parts: HttpParts, guard: RequestGuard): void {
-  const { clock } = parts.services
-  const started = new WeakMap<FastifyRequest, number>()
-  const bodyTimers = new WeakMap<FastifyRequest, Timer>()
-  app.addHook('onRequest', async (request) => {
-    started.set(request, clock.monotonic())
-    const { open, streamsBody } = request.routeOptions.config
-    guard.check({
-      headers: request.headers,
-      remote: request.socket.remoteAddress ?? '',
-      tokenNeeded: open !== true,
-    })
-    if (streamsBody !== true) bodyTimers.set(request, limitBodyTime(request, clock))
-  })
-  app.addHook('preHandler', async (request) => bodyTimers.get(request)?.stop())
-  app.addHook('onResponse', async (request, reply) => {
-    bodyTimers.get(request)?.stop()
-    const route = request.routeOptions.url ?? 'none'
-    const durationMs = Math.round(clock.monotonic() - (started.get(request) ?? 0))
-    // The route's pattern, never the address as sent: ids and names are the user's business.
-    parts.log.debug('request', { method: request.method, route, status: reply.raw.statusCode, durationMs })
-    parts.services.metrics.count('kizuna_http_requests_total', {
-      status: `${Math.floor(reply.raw.statusCode / 100)}xx`,
-    })
-  })
-  app.setNotFoundHandler((request) => {
-    throw new RouteNotFoundError({ method: request.method })
-  })
-  app.setErrorHandler((error: FastifyError | KizunaError, request, reply) => {
-    const known = knownError(error)
-    // One of ours was logged where it was made.
-    if (known !== error && known.code === 'INTERNAL') {
-      parts.log.error('request failed', { route: request.routeOptions.url, cause: error })
-    }
-    return answerError(reply, request, known)
-  })
 }
 
 function addRoutes(app: FastifyInstance, parts: HttpParts, routes: readonly DocumentedRoute[]): void {
@@ -197,20 +137,33 @@ function addRoutes(app: FastifyInstance, parts: HttpParts, routes: readonly Docu
   })
 }
 
-function limitBodyTime(request: FastifyRequest, clock: Clock): Timer {
-  return clock.after(JSON_BODY_TIMEOUT_MS, () => {
-    if (!request.raw.complete) request.raw.socket.destroy()
+function listenLocally(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, LOOPBACK, () => {
+      server.off('error', reject)
+      resolve()
+    })
   })
 }
 
 /** Lets the answers under way end, within limits, and closes what is left: silent sockets too. */
-async function stopServer(app: FastifyInstance, answers: AnswersUnderWay, clock: Clock): Promise<void> {
-  const server = app.server as Server
+async function stopServers(
+  app: FastifyInstance,
+  local: Server | undefined,
+  answers: AnswersUnderWay,
+  clock: Clock,
+): Promise<void> {
   const enough = clock.deadline(STOP_GRACE_MS)
   const closed = app.close()
+  const localClosed = new Promise<void>((resolve) => {
+    if (local?.listening === true) local.close(() => resolve())
+    else resolve()
+  })
   await answers.ended(enough)
-  server.closeAllConnections()
-  await closed
+  ;(app.server as Server).closeAllConnections()
+  local?.closeAllConnections()
+  await Promise.all([closed, localClosed])
 }
 
 function seams(services: Services) {
@@ -220,7 +173,7 @@ function seams(services: Services) {
 
 /** An address to call this machine by: the unspecified ones are reached through loopback. */
 function urlHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '0.0.0.0') return LOOPBACK
   if (host === '::') return '[::1]'
   return host.includes(':') ? `[${host}]` : host
 }

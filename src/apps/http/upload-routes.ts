@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { accessOf, sharerOf } from './access.ts'
 import { answerCommand } from './answer-command.ts'
 import { InvalidRequestError, UploadNotFoundError } from './errors.ts'
-import { API_CALLER, type HttpParts } from './http-parts.ts'
+import type { HttpParts } from './http-parts.ts'
 import { inputFromQuery } from './query-input.ts'
 import { receiveBody } from './receive-body.ts'
 import { requestSignal } from './request-signal.ts'
@@ -25,7 +26,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'OPTIONS',
     url: '/v1/uploads',
-    config: { operation: uploadOperations.capabilities },
+    config: { operation: uploadOperations.capabilities, scope: 'write' },
     handler: (_request, reply) =>
       reply
         .code(204)
@@ -39,7 +40,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'POST',
     url: '/v1/uploads',
-    config: { operation: uploadOperations.create, streamsBody: true },
+    config: { operation: uploadOperations.create, scope: 'write', streamsBody: true },
     handler: async (request, reply) => {
       checkVersion(request)
       const metadata = String(request.headers['upload-metadata'] ?? '')
@@ -52,7 +53,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'HEAD',
     url: URL_ONE,
-    config: { operation: uploadOperations.look },
+    config: { operation: uploadOperations.look, scope: 'write' },
     handler: async (request, reply) => {
       checkVersion(request)
       const upload = parts.uploads.find(idOf(request))
@@ -63,7 +64,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'PATCH',
     url: URL_ONE,
-    config: { operation: uploadOperations.append, streamsBody: true },
+    config: { operation: uploadOperations.append, scope: 'write', streamsBody: true },
     handler: async (request, reply) => {
       checkVersion(request)
       if (request.headers['content-type'] !== PATCH_TYPE) {
@@ -80,7 +81,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'DELETE',
     url: URL_ONE,
-    config: { operation: uploadOperations.remove },
+    config: { operation: uploadOperations.remove, scope: 'write' },
     handler: async (request, reply) => {
       checkVersion(request)
       await parts.uploads.remove(idOf(request))
@@ -91,7 +92,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'POST',
     url: `${URL_ONE}/share`,
-    config: { operation: uploadOperations.share(share) },
+    config: { operation: uploadOperations.share(share), scope: 'write' },
     handler: (request, reply) =>
       answerCommand(parts, request, reply, (context) =>
         parts.uploads.consume(idOf(request), (upload, body) => {
@@ -100,14 +101,17 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
             ...(name === undefined ? {} : { name }),
             ...(request.query as Record<string, unknown>),
           }
-          return parts.runner.run(share, inputFromQuery(share, given), API_CALLER, { ...context, body })
+          return parts.runner.run(share, inputFromQuery(share, given), sharerOf(accessOf(request)), {
+            ...context,
+            body,
+          })
         }),
       ),
   })
   app.route({
     method: 'POST',
     url: '/v1/share',
-    config: { operation: uploadOperations.shareBody(share), streamsBody: true },
+    config: { operation: uploadOperations.shareBody(share), scope: 'write', streamsBody: true },
     handler: (request, reply) =>
       answerCommand(parts, request, reply, (context) => {
         const input = inputFromQuery(share, request.query as Record<string, unknown>)
@@ -115,7 +119,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
           bytesMax: UPLOAD_BYTES_MAX,
           signal: context.signal,
         })
-        return parts.runner.run(share, input, API_CALLER, { ...context, body })
+        return parts.runner.run(share, input, sharerOf(accessOf(request)), { ...context, body })
       }),
   })
 }
