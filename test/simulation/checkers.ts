@@ -1,7 +1,9 @@
 import { isKizunaError } from '../../src/core/kizuna-error.ts'
 import type { PeerId } from '../../src/core/signing-key.ts'
 import { FRAMES_BUFFERED_MAX } from '../../src/network/memory-stream.ts'
-import { type Acknowledged, type Ledger, reasonOf } from './ledger.ts'
+import { type Acknowledged, type AcknowledgedPost, type Ledger, reasonOf } from './ledger.ts'
+import { listPosts } from './post-record.ts'
+import { stateHashOf } from './record-state.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import { InvariantViolation, type SimulatedWorld } from './simulated-world.ts'
 
@@ -102,6 +104,19 @@ async function exposeRot(world: SimulatedWorld): Promise<string | undefined> {
   return rot.size === 0 ? undefined : `${rot.size} chunks of ${unlucky.name} are rotten`
 }
 
+/** Everything said and acknowledged is on every node. @throws InvariantViolation with what is missing where. */
+export function checkPosts(nodes: readonly SimulatedNode[], posts: readonly AcknowledgedPost[]): void {
+  for (const node of nodes) {
+    const here = new Set(listPosts(node.records).map(({ id }) => id as string))
+    const missing = posts.filter(({ recordId }) => !here.has(recordId))
+    if (missing.length > 0) {
+      throw new InvariantViolation(
+        `${node.name} lacks ${missing.length} of ${posts.length} acknowledged posts, one by ${missing[0]?.author.name}`,
+      )
+    }
+  }
+}
+
 /** The first thing that is not yet as it should be. */
 async function findLack(
   world: SimulatedWorld,
@@ -111,11 +126,15 @@ async function findLack(
   const down = world.nodes.filter(({ isUp }) => !isUp)
   if (down.length > 0) return `${down.map(({ name }) => name)} did not come back`
   if (ledger.running > 0) return `${ledger.running} calls are underway`
+  const states = new Set(world.nodes.map(stateHashOf))
+  if (states.size > 1) return `${states.size} different states of records`
   for (const { id, published } of ledger.acknowledged) {
     // How many peers may be lost: also true for the short stripe at the end, which has fewer shards.
     const target = published.policy.kind === 'replica' ? published.policy.copies - 1 : published.policy.m
     // By chunk, not by object: equal chunks of two objects are one, and its keepers keep a part of both.
-    const chunkIds = [...new Set(world.nodes.flatMap((node) => node.keptChunksOf(id)))]
+    const kept = [...new Set(world.nodes.flatMap((node) => node.keptChunksOf(id)))]
+    // Who has its manifest alone holds nothing of it, unless there is nothing else.
+    const chunkIds = kept.length === 1 ? kept : kept.filter((chunk) => chunk !== id)
     const keepers = world.nodes.filter((node) => node.keepsAny(chunkIds)).map(({ peer }) => peer)
     for (const node of world.nodes) {
       const { holders, margin } = await settled(world, node.content.durability(id))

@@ -4,6 +4,8 @@ import type { SimulatedWorld } from './simulated-world.ts'
 
 /** Nodes that may be down at once; the others must go on. */
 const DOWN_MAX = 2
+/** Of four nodes or more; the others must be the majority even when two of them are down. */
+const CLOCKS_WRONG_MAX = 1
 const DOWN_MS_MAX = 120_000
 const PARTITION_MS_MAX = 60_000
 
@@ -45,6 +47,7 @@ export function endFaults(world: SimulatedWorld): void {
   for (const node of world.nodes) {
     node.disk.heal()
     node.isLying = false
+    node.wall.heal()
   }
 }
 
@@ -136,11 +139,21 @@ function lie(world: SimulatedWorld): string {
   return `${world.unlucky.name} ${world.unlucky.isLying ? 'begins' : 'ends'}`
 }
 
-/** The wall clock of the whole world is set by up to a day; deadlines must not notice. */
-function jumpClock(world: SimulatedWorld): string {
-  const byMs = world.random.integer(2 * 86_400_000) - 86_400_000
-  world.clock.jump(byMs)
-  return `${byMs} ms`
+/** The wall clock of a node jumps by up to a day, or stands still; only so many are wrong that they are outvoted. */
+function jumpClock(world: SimulatedWorld): string | undefined {
+  const { random, nodes, clock } = world
+  const wrong = nodes.filter(({ wall }) => wall.isWrong)
+  if (wrong.length >= CLOCKS_WRONG_MAX) {
+    for (const { wall } of wrong) wall.heal()
+    return `${wrong.map(({ name }) => name)} right again`
+  }
+  const { wall, name } = pick(random, nodes)
+  if (random.integer(4) === 0) {
+    wall.freeze(clock.now())
+    return `${name} stands still`
+  }
+  wall.errorMs = random.integer(2 * 86_400_000) - 86_400_000
+  return `${name} ${wall.errorMs} ms`
 }
 
 function chooseNodeToStop(world: SimulatedWorld): SimulatedNode | undefined {

@@ -3,6 +3,7 @@ import type { DurabilityPolicy, PublishedContent } from '../../src/content/conte
 import type { ContentId } from '../../src/core/content-id.ts'
 import { isKizunaError, toKizunaError } from '../../src/core/kizuna-error.ts'
 import type { SeededRandom } from '../../src/core/random.ts'
+import { putPost } from './post-record.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import { InvariantViolation, type SimulatedWorld } from './simulated-world.ts'
 
@@ -25,12 +26,22 @@ const POLICIES: readonly DurabilityPolicy[] = [
   { kind: 'rs', k: 3, m: 1 },
 ]
 
+/** Something said in the space that its node has acknowledged. */
+export interface AcknowledgedPost {
+  recordId: string
+  author: SimulatedNode
+  createdAt: number
+}
+
 /** What people do in the simulated world, and the book of what they were promised. */
 export class Ledger {
   readonly acknowledged: Acknowledged[] = []
+  readonly posts: AcknowledgedPost[] = []
   readonly outcomes = new Map<string, number>()
   readonly #world: SimulatedWorld
+  readonly #forgotten = new Set<ContentId>()
   #running = 0
+  #postsBegun = 0
 
   constructor(world: SimulatedWorld) {
     this.#world = world
@@ -58,6 +69,40 @@ export class Ledger {
       return `${published.id} ${published.copies} ${published.acknowledged}`
     })
     return `${node.name} ${sizeBytes} bytes ${JSON.stringify(policy)} ${acknowledge}`
+  }
+
+  /** Begins to say something in the space. */
+  beginPost(node: SimulatedNode): string {
+    const key = `post ${this.#postsBegun++}`
+    this.#begin(node, 'post', async () => {
+      if (!this.#world.bugs.postsLie) {
+        const { id, createdAt } = await putPost(node.records, key, `said by ${node.name}`)
+        this.posts.push({ recordId: id, author: node, createdAt })
+        return id
+      }
+      this.posts.push({ recordId: key, author: node, createdAt: this.#world.clock.now() })
+      return key
+    })
+    return `${node.name} ${key}`
+  }
+
+  /** Begins to keep something acknowledged, or to let go of it where it was only kept. */
+  beginKeepOrForget(node: SimulatedNode, random: SeededRandom): string | undefined {
+    const others = this.acknowledged.filter(({ publisher }) => publisher !== node)
+    const object = others[random.integer(Math.max(others.length, 1))]
+    if (object === undefined) return undefined
+    if (random.integer(2) === 0) {
+      this.#begin(node, 'keep', async () => {
+        await node.content.keep(object.id)
+        return object.id
+      })
+      return `keep ${node.name} ${object.id.slice(0, 16)}`
+    }
+    // Who forgets declines to store it for others, too; enough must be left who do.
+    if (object.published.policy.kind === 'rs' || this.#forgotten.has(object.id)) return undefined
+    this.#forgotten.add(object.id)
+    this.#begin(node, 'forget', async () => String(await node.content.forget(object.id)))
+    return `forget ${node.name} ${object.id.slice(0, 16)}`
   }
 
   /** Begins to read something acknowledged on a node. */

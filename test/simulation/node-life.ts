@@ -24,18 +24,45 @@ export class NodeLife {
   }
 }
 
+/** What is wrong with a machine's wall clock; its monotonic one is always right. */
+export class WallFault {
+  /** Added to the right time, in milliseconds. */
+  errorMs = 0
+  /** The date at which it stands still, if it does. */
+  #frozenAt: number | undefined
+
+  get isWrong(): boolean {
+    return this.errorMs !== 0 || this.#frozenAt !== undefined
+  }
+
+  apply(rightMs: number): number {
+    return this.#frozenAt ?? rightMs + this.errorMs
+  }
+
+  freeze(rightMs: number): void {
+    this.#frozenAt ??= this.apply(rightMs)
+  }
+
+  heal(): void {
+    this.errorMs = 0
+    this.#frozenAt = undefined
+  }
+}
+
 /** A clock whose timers die with the node, as those of a dead process do. */
 export class LifeClock implements Clock {
   readonly #inner: Clock
   readonly #life: NodeLife
+  readonly #wall: WallFault
 
-  constructor(inner: Clock, life: NodeLife) {
+  constructor(inner: Clock, life: NodeLife, wall: WallFault) {
     this.#inner = inner
     this.#life = life
+    this.#wall = wall
   }
 
   now(): number {
-    return this.#inner.now()
+    return this.#wall.apply(this.#inner.now())
   }
 
   monotonic(): number {
@@ -129,6 +156,11 @@ export class LifeDisk implements Disk {
   openDatabase(path: string): DatabaseSync {
     this.#check('open', path)
     return this.#inner.openDatabase(path)
+  }
+
+  async copyDatabase(from: string, to: string): Promise<void> {
+    this.#check('write', to)
+    return this.#inner.copyDatabase(from, to)
   }
 
   #check(operation: string, path: string): void {

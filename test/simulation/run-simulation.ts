@@ -1,5 +1,5 @@
 import { shuffled } from '../../src/core/random.ts'
-import { checkEverythingReads, checkQueues, checkTargetsWhenQuiet } from './checkers.ts'
+import { checkEverythingReads, checkPosts, checkQueues, checkTargetsWhenQuiet } from './checkers.ts'
 import { chooseFault, endFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
 import { NO_BUGS, type PlantedBugs, SimulatedWorld } from './simulated-world.ts'
@@ -34,6 +34,9 @@ export interface SimulationResult {
 
 /** Between two steps at most (virtual milliseconds). */
 const STEP_MS_MAX = 4_000
+
+/** The rest of a hundred steps are faults. */
+const USES_OF_100 = 70
 
 /** One world's history: trouble for a while, then quiet, and the checks of what was promised. */
 export async function runSimulation(options: SimulationOptions): Promise<SimulationResult> {
@@ -81,17 +84,18 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
 }
 
 /** One line that says all: what failed and how to see it again. */
-export function failureLine(result: SimulationResult, options: { minutes: number }): string {
+export function failureLine(result: SimulationResult, options: { minutes: number; nodes?: number }): string {
   const { seed, failure } = result
   const reason = (failure?.reason ?? 'nothing').split('\n')[0]
-  return `seed ${seed} failed at step ${failure?.step}: ${reason} — replay: npm run simulate -- --seed ${seed} --minutes ${options.minutes} --verbose`
+  const nodes = options.nodes === undefined ? '' : ` --nodes ${options.nodes}`
+  return `seed ${seed} failed at step ${failure?.step}: ${reason} — replay: npm run simulate -- --seed ${seed} --minutes ${options.minutes}${nodes} --verbose`
 }
 
 function takeStep(world: SimulatedWorld, ledger: Ledger, faults: Map<string, number>): string {
   const { random, trace } = world
   const drawn = random.integer(100)
   let line: string
-  if (drawn < 70) {
+  if (drawn < USES_OF_100) {
     const users = world.nodes.filter((node) => node.isUp)
     const publishers = users.filter((node) => node !== world.unlucky)
     const isPublish = drawn < 25 && publishers.length > 0
@@ -99,6 +103,8 @@ function takeStep(world: SimulatedWorld, ledger: Ledger, faults: Map<string, num
     const node = nodes[random.integer(nodes.length)]
     if (node === undefined) line = 'nobody is up'
     else if (isPublish) line = `publish ${ledger.beginPublish(node, random)}`
+    else if (drawn < 35) line = `post ${ledger.beginPost(node)}`
+    else if (drawn < 40) line = ledger.beginKeepOrForget(node, random) ?? 'keep nothing yet'
     else line = `read ${ledger.beginRead(node, random) ?? 'nothing yet'}`
   } else {
     const fault = chooseFault(random)
@@ -132,6 +138,7 @@ async function checkAfterwards(
   await checkEverythingReads(world, ledger, () => shuffled(world.random, world.nodes).slice(0, 2))
   onStep('readable after a black-out')
   await checkTargetsWhenQuiet(world, ledger, quietMs)
+  checkPosts(world.nodes, ledger.posts)
   onStep('at target again')
 
   // Whatever was confirmed on more than one peer outlives any one of them. (Asked only now: before the black-out,

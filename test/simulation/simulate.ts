@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { keptSeeds } from './kept-seeds.ts'
+import { runClocks } from './run-clocks.ts'
+import { runPartition } from './run-partition.ts'
 import { failureLine, runSimulation } from './run-simulation.ts'
 
 /**
  * `npm run simulate -- --seed 42 [--minutes 5] [--verbose]`, `--seeds 1..500`, `--kept` (the seeds that once failed).
+ * `--cut '{"seed":7}'` runs a world of R-08, whose network is cut in two or three.
+ * `--clocks 7` one of R-10, where machines' clocks are wrong.
  * Prints one line for each seed that fails and exits with 1; else a summary and 0.
  */
 const { values } = parseArgs({
@@ -13,10 +17,25 @@ const { values } = parseArgs({
     kept: { type: 'boolean', default: false },
     minutes: { type: 'string', default: '5' },
     nodes: { type: 'string', default: '5' },
+    cut: { type: 'string' },
+    clocks: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 })
 
+if (values.cut !== undefined) {
+  const result = await runPartition({ ...JSON.parse(values.cut), onStep: (line) => console.log(line) })
+  console.log(
+    `state ${result.stateHash}, equal ${result.equalAfterMs} ms after the cut: ${result.failure ?? 'passed'}`,
+  )
+  process.exit(result.failure === undefined ? 0 : 1)
+}
+if (values.clocks !== undefined) {
+  const seed = readNumber('clocks', values.clocks)
+  const result = await runClocks({ seed, onStep: (line) => console.log(line) })
+  console.log(`state ${result.stateHash}, ${result.wrong}: ${result.failure ?? 'passed'}`)
+  process.exit(result.failure === undefined ? 0 : 1)
+}
 const minutes = readNumber('minutes', values.minutes)
 const nodes = readNumber('nodes', values.nodes)
 const worlds = chooseWorlds()
@@ -36,7 +55,6 @@ for (const world of worlds) {
   current = world
   const result = await runSimulation({
     ...world,
-    nodes,
     ...(values.verbose ? { onStep: (line: string) => console.log(line) } : {}),
   })
   virtualMs += result.virtualMs
@@ -58,23 +76,28 @@ if (failed === 0) {
 process.exitCode = failed === 0 ? 0 : 1
 
 /** Kept seeds run as long as they did when they failed. */
-function chooseWorlds(): { seed: number; minutes: number }[] {
+function chooseWorlds(): { seed: number; minutes: number; nodes: number }[] {
   if (values.kept) {
-    const kept: { seed: number; minutes: number }[] = JSON.parse(
-      readFileSync(new URL('./seeds.json', import.meta.url), 'utf8'),
-    )
-    return kept.map((each) => ({ seed: each.seed, minutes: each.minutes }))
+    return keptSeeds().map((each) => ({ seed: each.seed, minutes: each.minutes, nodes: each.nodes ?? nodes }))
   }
-  if (values.seeds === undefined) return [{ seed: readNumber('seed', values.seed ?? '1'), minutes }]
+  if (values.seeds === undefined) return [{ seed: readNumber('seed', values.seed ?? '1'), minutes, nodes }]
   const [from, to] = values.seeds.split('..').map((text) => readNumber('seeds', text))
-  if (from === undefined || to === undefined) return [{ seed: readNumber('seeds', values.seeds), minutes }]
-  return Array.from({ length: Math.max(to - from + 1, 0) }, (_, index) => ({ seed: from + index, minutes }))
+  if (from === undefined || to === undefined)
+    return [{ seed: readNumber('seeds', values.seeds), minutes, nodes }]
+  return Array.from({ length: Math.max(to - from + 1, 0) }, (_, index) => ({
+    seed: from + index,
+    minutes,
+    nodes,
+  }))
 }
 
 function readNumber(name: string, text: string | undefined): number {
   const number = Number(text)
-  if (text === undefined || !Number.isInteger(number) || number < 0) {
-    console.error(`--${name} takes whole numbers (and --seeds a range such as 1..100)`)
+  const isFit = name === 'minutes' ? number >= 0 : Number.isInteger(number) && number >= 0
+  if (text === undefined || !isFit) {
+    console.error(
+      `--${name} takes ${name === 'minutes' ? 'a number' : 'whole numbers (and --seeds a range such as 1..100)'}`,
+    )
     process.exit(2)
   }
   return number

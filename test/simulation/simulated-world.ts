@@ -14,9 +14,19 @@ export interface PlantedBugs {
   readsLie: boolean
   /** Every node confirms the copies it is sent, and stores none. */
   copiesLie: boolean
+  /** What is said in the space is acknowledged, and goes nowhere. */
+  postsLie: boolean
+  /** Nobody cares what time it is for the others. */
+  clocksAlone: boolean
 }
 
-export const NO_BUGS: PlantedBugs = { syncLies: false, readsLie: false, copiesLie: false }
+export const NO_BUGS: PlantedBugs = {
+  syncLies: false,
+  readsLie: false,
+  copiesLie: false,
+  postsLie: false,
+  clocksAlone: false,
+}
 
 export interface WorldOptions {
   seed: number
@@ -24,6 +34,9 @@ export interface WorldOptions {
   nodes: number
   bugs: PlantedBugs
 }
+
+/** In a world without faults everybody is a member of one space by then. */
+const GATHER_MS_MAX = 60_000
 
 /** Something that must never be; it ends the run. */
 export class InvariantViolation extends Error {
@@ -67,10 +80,21 @@ export class SimulatedWorld {
     return this.nodes[0] as SimulatedNode
   }
 
-  /** Starts every node and lets them find each other. */
+  /** The node in whose space the others come together. */
+  get founder(): SimulatedNode {
+    return this.nodes.at(-1) as SimulatedNode
+  }
+
+  /** Starts every node and lets them come together in one space. */
   async start(): Promise<void> {
     for (const node of this.nodes) this.launch(node)
     await this.advance(5_000)
+    const everybody = this.nodes.length
+    for (let waitedMs = 0; waitedMs < GATHER_MS_MAX; waitedMs += 500) {
+      if (this.nodes.every((node) => node.isUp && node.membership.members().length === everybody)) return
+      await this.advance(500)
+    }
+    throw new InvariantViolation('the nodes do not come together in one space')
   }
 
   /** Starts a node in the background. A start that a disk error spoilt is tried again, as a supervisor would. */

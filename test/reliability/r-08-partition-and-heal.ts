@@ -1,0 +1,84 @@
+import { EQUAL_MS_MAX, type PartitionOptions, runPartition } from '../simulation/run-partition.ts'
+import { cpuMs } from './cpu-time.ts'
+import { runRealCuts } from './real-cuts.ts'
+import type {
+  ReliabilityCheck,
+  ReliabilityFigure,
+  ReliabilityOptions,
+  ReliabilityScale,
+} from './reliability-check.ts'
+
+/** How much is tried; a night ends when its time does. */
+const SCALES: Record<
+  ReliabilityScale,
+  { seeds: number; largeOneOf: number; longOneOf: number; cpuMsMax: number; realCuts: number }
+> = {
+  gate: { seeds: 40, largeOneOf: 40, longOneOf: 10, cpuMsMax: 80_000, realCuts: 0 },
+  night: { seeds: 10_000, largeOneOf: 100, longOneOf: 3, cpuMsMax: 12 * 60_000, realCuts: 5 },
+  release: { seeds: 10_000, largeOneOf: 50, longOneOf: 1, cpuMsMax: 10 * 3_600_000, realCuts: 5 },
+}
+/** Seeds that a run must get through, whatever its time. */
+const SEEDS_MIN = 40
+const LARGE_ENTRIES = 10_000
+/** The first of so many is run twice, for the same history. */
+const TWICE_ONE_OF = 20
+const REAL_CUT_MS = 45_000
+const SHORT_CUT_MS_MAX = 10 * 60_000
+const LARGE_CUT_MS_MIN = 60_000
+const FAILURES_SHOWN = 20
+
+/** Simulated nodes whose network is cut while people go on on all sides. */
+export const check: ReliabilityCheck = {
+  row: 'R-08',
+  title:
+    'partition and heal: cuts in two, three or with a bridge, 1 s to 2 h, while members share, keep, forget, vote, talk and change who is a member',
+  goal: '40 seeds per commit, as many as 12 minutes allow a night (10,000 with --release) and 5 cuts between real processes: identical state hash on all nodes ≤ 30 s after the heal, also with 10,000 entries made meanwhile; 0 acknowledged posts, votes or files lost; same history from the same seed',
+  run,
+}
+
+async function run({ scale, seed, signal, progress }: ReliabilityOptions): Promise<ReliabilityFigure> {
+  const { seeds, largeOneOf, longOneOf, cpuMsMax, realCuts } = SCALES[scale]
+  const began = cpuMs()
+  const failures: string[] = []
+  const equalAfter: number[] = []
+  let acknowledged = 0
+  let cutMs = 0
+  let large = 0
+  let tried = 0
+  for (; tried < seeds && !signal.aborted && cpuMs() - began < cpuMsMax; tried++) {
+    const isLarge = tried % largeOneOf === largeOneOf - 1
+    const world: PartitionOptions = {
+      seed: seed * 1_000_000 + tried,
+      entries: isLarge ? LARGE_ENTRIES : 0,
+      ...(isLarge ? { cutMsMin: LARGE_CUT_MS_MIN } : {}),
+      ...(tried % longOneOf === 0 ? {} : { cutMsMax: SHORT_CUT_MS_MAX }),
+    }
+    const result = await runPartition(world)
+    if (isLarge) large++
+    acknowledged += result.acknowledged + (world.entries ?? 0)
+    cutMs += result.cutMs
+    equalAfter.push(result.equalAfterMs ?? Number.POSITIVE_INFINITY)
+    if (result.failure !== undefined) {
+      failures.push(
+        `seed ${world.seed}, cut ${result.cut} for ${result.cutMs} ms: ${result.failure} — replay: npm run simulate -- --cut ${JSON.stringify(world)}`,
+      )
+    }
+    if (tried % TWICE_ONE_OF === 0) {
+      const again = await runPartition(world)
+      if (again.stateHash !== result.stateHash) failures.push(`seed ${world.seed}: two runs, two histories`)
+    }
+    if (failures.length >= FAILURES_SHOWN) break
+    if ((tried + 1) % 20 === 0) progress(`${tried + 1} of ${seeds} cuts, ${failures.length} failed`)
+  }
+  if (tried < Math.min(seeds, SEEDS_MIN))
+    failures.push(`only ${tried} seeds in ${Math.round(cpuMsMax / 1000)} s of one core`)
+  const real = realCuts === 0 ? undefined : await runRealCuts(realCuts, REAL_CUT_MS, signal)
+  failures.push(...(real?.failures ?? []))
+  equalAfter.sort((a, b) => a - b)
+  const seconds = (ms: number | undefined) => `${((ms ?? 0) / 1000).toFixed(1)} s`
+  return {
+    figure: `${tried} cuts of ${Math.round(cutMs / tried / 1000)} s on average (${large} with ${LARGE_ENTRIES.toLocaleString('en')} entries), ${acknowledged.toLocaleString('en')} things acknowledged meanwhile, ${failures.length} failures; equal ${seconds(equalAfter[equalAfter.length >> 1])} after the heal (median), ${seconds(equalAfter.at(-1))} at most of ${EQUAL_MS_MAX / 1000} s${real === undefined ? '' : `; ${real.figure}`}`,
+    reached: failures.length === 0,
+    failures,
+  }
+}
