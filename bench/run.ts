@@ -1,0 +1,105 @@
+/**
+ * Kizuna and others side by side: `npm run bench [-- transfer publish erasure] [--mib 1024] [--rounds 3]
+ * [--folder /dev/shm] [--only NAME,…] [--write] [--compare]`. Contenders take turns, so that a busy machine slows all alike;
+ * only ratios of one run mean anything. `--write` puts the tables into bench/results.json and bench/RESULTS.md; `--compare` holds
+ * this run's ratios against those kept there and fails when one has fallen to less than half.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { writeSampleFile } from '../test/fixtures/sample-file.ts'
+import { publishContenders, transferContenders } from './contenders.ts'
+import { compareErasure } from './erasure-side-by-side.ts'
+import { compare, publishGoals, transferGoals } from './goals.ts'
+import { holdAgainst, keepResults, keptResults, type Result } from './kept-results.ts'
+import { describeMachine, machineLine } from './machine.ts'
+import { publish, runRounds, type Sample, transfer } from './rounds.ts'
+import { tableOf } from './tables.ts'
+
+const MIB = 1024 ** 2
+/** Source file, its store, the receiver's store and output. */
+const ROOM_FACTOR = 5
+const MEMORY_FOLDER = '/dev/shm'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mib: { type: 'string', default: '1024' },
+    rounds: { type: 'string', default: '3' },
+    folder: { type: 'string', default: existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir() },
+    only: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+  },
+})
+
+const known = ['transfer', 'publish', 'erasure']
+const unknown = positionals.filter((word) => !known.includes(word))
+if (unknown.length > 0)
+  throw new Error(`There is no benchmark “${unknown[0]}”. There are: ${known.join(', ')}.`)
+const wanted = positionals.length === 0 ? known : positionals
+
+if (!values.compare) installOthers()
+const folder = mkdtempSync(join(values.folder, 'kizuna-bench-'))
+process.on('SIGINT', () => process.exit(130))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+const results: Result[] = []
+const files = wanted.filter((word) => word !== 'erasure')
+if (files.length > 0) {
+  const sample = await makeSample()
+  const setting = `${values.mib} MiB, ${values.rounds} rounds, both ends on this machine, files in ${storage()}`
+  for (const word of files) {
+    const moves = word === 'transfer'
+    const contenders = (moves ? transferContenders : publishContenders).filter(isWanted)
+    const machine = describeMachine()
+    const options = { sample, folder, rounds: Number(values.rounds), tell: console.error }
+    const standings = await runRounds(contenders, moves ? transfer : publish, options)
+    const goals = compare(moves ? transferGoals : publishGoals, standings)
+    const title = moves ? 'Transfer from one source' : 'Taking a file in'
+    results.push({ title, machine, setting, standings, goals })
+  }
+}
+if (wanted.includes('erasure')) results.push(await compareErasure(folder))
+
+for (const result of results) console.log(`\n${tableOf(result)}\n${machineLine(result.machine)}`)
+if (values.compare) compareWithKept()
+if (values.write) keepResults(results)
+
+/** The others live in a package of their own; it is installed once. */
+function installOthers(): void {
+  if (existsSync(new URL('node_modules', import.meta.url))) return
+  console.error('Installing the systems that Kizuna is measured against (bench/package.json) …')
+  const { status } = spawnSync('npm', ['install', '--prefix', new URL('.', import.meta.url).pathname], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  if (status !== 0) console.error('That failed; those that are missing are named in the tables.')
+}
+
+async function makeSample(): Promise<Sample> {
+  const sizeBytes = Number(values.mib) * MIB
+  const disk = statfsSync(values.folder)
+  if (disk.bavail * disk.bsize < sizeBytes * ROOM_FACTOR) {
+    throw new Error(`This needs ${ROOM_FACTOR * Number(values.mib)} MiB free in ${values.folder}.`)
+  }
+  const file = join(folder, 'sample.bin')
+  return { file, sizeBytes, sha256: await writeSampleFile(file, sizeBytes, 1) }
+}
+
+function storage(): string {
+  return values.folder.startsWith(MEMORY_FOLDER) ? 'memory' : 'a folder on disk'
+}
+
+function isWanted({ name }: { name: string }): boolean {
+  const only = values.only?.toLowerCase().split(',')
+  return only === undefined || only.some((word) => name.toLowerCase().includes(word))
+}
+
+function compareWithKept(): void {
+  for (const { name, ratio, kept, isSlower } of holdAgainst(keptResults(), results)) {
+    console.log(`${isSlower ? 'SLOWER' : 'ok    '} ${name}: ${ratio.toFixed(2)}, kept ${kept.toFixed(2)}`)
+    if (isSlower) process.exitCode = 1
+  }
+}
