@@ -4,8 +4,12 @@
  *
  * Writes one line per test to `coverage/test-results.jsonl`, which `npm run requirements` reads.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync, mkdirSync, writeFileSync } from 'node:fs'
+import { SystemClock } from '../src/core/clock.ts'
+import { readEnvironment } from '../src/node/environment.ts'
+import { watchParents } from '../src/node/parent-watch.ts'
 
 const GROUPS = {
   unit: { patterns: ['src/**/*.test.ts', 'test/*.test.ts', 'test/simulation/*.test.ts'], concurrency: 2 },
@@ -16,6 +20,9 @@ type Group = keyof typeof GROUPS
 
 /** A hanging test is a failing one. End-to-end files may move gigabytes. */
 const TEST_TIMEOUT_MS = 15 * 60_000
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** Scripts of package.json that run this. */
+const NPM_SCRIPTS = ['test', 'test:integration', 'test:end-to-end']
 
 const asked = process.argv.slice(2).filter((word): word is Group => word in GROUPS)
 const groups = asked.length > 0 ? asked : (Object.keys(GROUPS) as Group[])
@@ -28,11 +35,18 @@ for (const name of groups) {
   const files = GROUPS[name].patterns.flatMap((pattern) => globSync(pattern)).sort()
   if (files.length === 0) continue
   console.log(`# ${name}: ${files.length} files`)
-  const run = spawnSync(
+  failed = !(await run(GROUPS[name].concurrency, files)) || failed
+}
+process.exitCode = failed ? 1 : 0
+
+/** Whether all of them passed. The runner ends with us, and each test's process with the runner. */
+async function run(concurrency: number, files: readonly string[]): Promise<boolean> {
+  const runner = spawn(
     process.execPath,
     [
+      '--import=./test/fixtures/end-with-parent.ts',
       '--test',
-      `--test-concurrency=${GROUPS[name].concurrency}`,
+      `--test-concurrency=${concurrency}`,
       `--test-timeout=${TEST_TIMEOUT_MS}`,
       '--test-reporter=./scripts/results-reporter.ts',
       '--test-reporter-destination=stdout',
@@ -40,6 +54,14 @@ for (const name of groups) {
     ],
     { stdio: 'inherit' },
   )
-  failed ||= run.status !== 0
+  const end = () => {
+    runner.kill('SIGKILL')
+    process.exit(1)
+  }
+  for (const signal of STOP_SIGNALS) process.once(signal, end)
+  const parents = watchParents(new SystemClock(), readEnvironment(), { npmScripts: NPM_SCRIPTS, gone: end })
+  const [code] = await once(runner, 'exit')
+  parents.stop()
+  for (const signal of STOP_SIGNALS) process.off(signal, end)
+  return code === 0
 }
-process.exitCode = failed ? 1 : 0
