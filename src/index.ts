@@ -3,7 +3,7 @@
  */
 export type { Command, CommandContext, CommandProgress, Permission } from './commands/command.ts'
 export { commandList } from './commands/command-list.ts'
-export { type Caller, CommandRunner } from './commands/run-command.ts'
+export { CommandRunner } from './commands/run-command.ts'
 export type {
   Content,
   DurabilityPolicy,

@@ -14,11 +14,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   network: ['core'],
   content: ['core', 'storage', 'network'],
   records: ['core', 'storage', 'network'],
-  node: ['core', 'storage', 'network', 'content', 'records'],
-  commands: ['core', 'storage', 'network', 'content', 'records', 'node'],
-  'apps/cli': ['core', 'commands', 'node', 'apps/http'],
+  archive: ['core', 'storage', 'network', 'content', 'records'],
+  compute: ['core', 'storage', 'network', 'content', 'records'],
+  node: ['core', 'storage', 'network', 'content', 'records', 'archive', 'compute'],
+  commands: ['core', 'storage', 'network', 'content', 'records', 'archive', 'compute', 'node'],
+  'apps/cli': ['core', 'commands', 'node', 'apps/http', 'apps/discord'],
   'apps/http': ['core', 'commands', 'node'],
-  'index.ts': ['core', 'storage', 'network', 'content', 'records', 'node', 'commands'],
+  'apps/discord': ['core', 'archive', 'compute', 'commands', 'node'],
+  'index.ts': ['core', 'storage', 'network', 'content', 'records', 'archive', 'compute', 'node', 'commands'],
 }
 
 /** A library and the folders that may name it. */
@@ -28,6 +31,7 @@ const LIBRARY_HOME: readonly { library: RegExp; folders: readonly string[] }[] =
     folders: ['network'],
   },
   { library: /^fastify/, folders: ['apps/http'] },
+  { library: /^(discord\.js|@discordjs\/|discord-api-types)/, folders: ['apps/discord'] },
   { library: /^node:sqlite/, folders: ['storage'] },
   { library: /^pino/, folders: ['core'] },
   { library: /^prom-client/, folders: ['core'] },

@@ -1,8 +1,8 @@
 /** Gives a command to a node the way every app does. */
 import type { Node } from '../node/create-node.ts'
-import type { CommandProgress } from './command.ts'
+import type { Caller, CommandProgress } from './command.ts'
 import { commandList } from './command-list.ts'
-import { type Caller, CommandRunner } from './run-command.ts'
+import { CommandRunner } from './run-command.ts'
 
 const OWNER: Caller = { id: 'test', permission: 'owner' }
 

@@ -1,10 +1,13 @@
+import { audit } from './audit.ts'
 import type { Command } from './command.ts'
 import { config } from './config.ts'
 import { describe } from './describe.ts'
 import { doctor } from './doctor.ts'
+import { feedback } from './feedback.ts'
 import { forget } from './forget.ts'
 import { get } from './get.ts'
 import { helpFor } from './help.ts'
+import { history } from './history.ts'
 import { invite } from './invite.ts'
 import { join } from './join.ts'
 import { keep } from './keep.ts'
@@ -13,6 +16,8 @@ import { list } from './list.ts'
 import { members } from './members.ts'
 import { peers } from './peers.ts'
 import { ping } from './ping.ts'
+import { privacy } from './privacy.ts'
+import { setup } from './setup.ts'
 import { share } from './share.ts'
 import { status } from './status.ts'
 import { sync } from './sync.ts'
@@ -37,7 +42,12 @@ export const commandList: readonly Command[] = [
   leave,
   token,
   doctor,
+  setup,
   config,
+  history,
+  audit,
+  privacy,
+  feedback,
   ping,
   help,
 ] as unknown as readonly Command[]

@@ -10,7 +10,8 @@ export const forget = defineCommand({
   summary: 'Let go of something kept here; with --everywhere take it off the list',
   description:
     'The space on this disk is free again after a grace time. `--everywhere` also takes it off the shared list, when it is yours or you lead the space; members then let go of their copies. What others copied out of the space stays with them.\n\nExample: kizuna forget bafk…',
-  permission: 'owner',
+  permission: 'steward',
+  changes: true,
   cost: 'light',
   input: z.strictObject({
     id: z.string().max(512).describe('Id or link'),

@@ -8,7 +8,9 @@ export const invite = defineCommand({
   summary: 'Make a link (and QR code) for another machine to join',
   description:
     'Whoever has the link can join until it expires: treat it as a secret. With `--single` it works once. `--list` shows those that count, `--revoke ID` takes one back.\n\nExample: kizuna invite --expires 2h --single',
-  permission: 'owner',
+  permission: 'steward',
+  changes: true,
+  confidential: true,
   cost: 'light',
   input: z.strictObject({
     expires: z

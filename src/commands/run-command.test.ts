@@ -7,8 +7,9 @@ import { createMetrics } from '../core/metrics.ts'
 import { SeededRandom } from '../core/random.ts'
 import { VirtualClock } from '../core/virtual-clock.ts'
 import type { Services } from '../node/services.ts'
+import type { Caller } from './command.ts'
 import { type Command, defineCommand } from './command.ts'
-import { type Caller, CommandRunner } from './run-command.ts'
+import { CommandRunner } from './run-command.ts'
 
 const OWNER: Caller = { id: 'cli', permission: 'owner' }
 const GUEST: Caller = { id: 'guest', permission: 'anyone' }

@@ -1,89 +1,51 @@
-import type { z } from 'zod'
-import { AbortedError, DeadlineError, InvalidInputError } from '../core/errors.ts'
-import { KizunaError, toKizunaError } from '../core/kizuna-error.ts'
-import { TokenBucket } from '../core/token-bucket.ts'
-import { RateLimitedError } from '../network/errors.ts'
+import { AbortedError, DeadlineError } from '../core/errors.ts'
+import { toKizunaError } from '../core/kizuna-error.ts'
+import type { CommandOutcome } from '../node/history/command-history.ts'
 import type { Services } from '../node/services.ts'
-import type { Command, CommandContext, Permission } from './command.ts'
+import type { Caller, Command, CommandContext, CommandRequest } from './command.ts'
+import { RateGate } from './gates/limit-rate.ts'
+import { permit } from './gates/permit.ts'
+import { recordCommand } from './gates/record.ts'
+import { validate } from './gates/validate.ts'
 
-/** Who asks, as the app established it. */
-export interface Caller {
-  /** Stable and no secret, such as `cli`, `api` or a member's id. */
-  id: string
-  permission: Permission
-}
+const CORRELATION_BYTES = 6
 
-/** Commands a caller may give per second, and at once; a heavy one counts ten times. */
-const COST_PER_SECOND = 50
-const COST_AT_ONCE = 200
-const COST = { light: 1, heavy: 10 } as const
-/** Callers whose rate is remembered; the oldest is forgotten first. */
-const CALLERS_MAX = 1_000
-const RANK: Readonly<Record<Permission, number>> = { anyone: 0, member: 1, owner: 2 }
-
-/** Thrown when a caller may not give a command. */
-export class PermissionDeniedError extends KizunaError {
-  override name = 'PermissionDeniedError'
-  constructor(facts: { command: string; needed: Permission }) {
-    super({
-      code: 'PERMISSION_DENIED',
-      kind: 'denied',
-      message: `The command ${facts.command} is for ${facts.needed === 'owner' ? 'the owner of this node' : 'members'} only.`,
-      hint: 'Ask the node’s owner, or use your own node.',
-      details: facts,
-    })
-  }
-}
-
-/** The way every command takes, whatever app it comes from: validate, permit, limit, run, record. */
+/** The way every command takes, whatever app it comes from: limit, permit, validate, run, record. Each gate can refuse. */
 export class CommandRunner {
   readonly #services: Services
-  readonly #buckets = new Map<string, TokenBucket>()
+  readonly #rates: RateGate
 
   constructor(services: Services) {
     this.#services = services
+    this.#rates = new RateGate(services.clock)
   }
 
   /**
    * Runs a command to its end.
-   * @throws InvalidInputError naming every fault, PermissionDeniedError, RateLimitedError, DeadlineError, or what
-   *   the command itself says went wrong.
+   * @throws RateLimitedError, PermissionDeniedError, InvalidInputError naming every fault, DeadlineError, or what
+   *   the command itself says went wrong; each with its `correlationId`.
    */
-  async run(command: Command, input: unknown, caller: Caller, context: CommandContext): Promise<unknown> {
-    const { clock, random, log, metrics } = this.#services
-    const correlationId = Buffer.from(random.bytes(6)).toString('hex')
+  async run(command: Command, input: unknown, caller: Caller, request: CommandRequest): Promise<unknown> {
+    const { clock, random, log } = this.#services
+    const correlationId = Buffer.from(random.bytes(CORRELATION_BYTES)).toString('hex')
     const startedAt = clock.monotonic()
-    let outcome = 'ok'
+    let outcome: CommandOutcome = 'ok'
     try {
-      const checked = checkInput(command, input)
-      if (RANK[caller.permission] < RANK[command.permission]) {
-        throw new PermissionDeniedError({ command: command.name, needed: command.permission })
-      }
-      this.#limit(command, caller)
-      return await this.#runInTime(command, checked, context)
+      this.#rates.pass(command, caller)
+      permit(command, input, caller)
+      const checked = validate(command, input)
+      return await this.#runInTime(command, checked, { ...request, caller, correlationId })
     } catch (error) {
       const known = toKizunaError(error)
       outcome = known.code
+      known.correlationId = correlationId
       if (known.kind === 'internal')
         log.error('command broke', { command: command.name, correlationId, error })
       throw known
     } finally {
       const durationMs = Math.round(clock.monotonic() - startedAt)
-      log.info('command', { command: command.name, caller: caller.id, durationMs, outcome, correlationId })
-      metrics.count('kizuna_commands_total', { command: command.name, outcome })
+      recordCommand(this.#services, { command, input, caller, outcome, durationMs, correlationId })
     }
-  }
-
-  #limit(command: Command, caller: Caller): void {
-    let bucket = this.#buckets.get(caller.id)
-    if (bucket === undefined) {
-      bucket = new TokenBucket(this.#services.clock, { perSecond: COST_PER_SECOND, burst: COST_AT_ONCE })
-      const oldest = this.#buckets.keys().next().value
-      if (this.#buckets.size >= CALLERS_MAX && oldest !== undefined) this.#buckets.delete(oldest)
-      this.#buckets.set(caller.id, bucket)
-    }
-    const retryAfterMs = bucket.tryTake(COST[command.cost])
-    if (retryAfterMs > 0) throw new RateLimitedError({ what: 'commands', retryAfterMs })
   }
 
   async #runInTime(
@@ -107,19 +69,4 @@ export class CommandRunner {
     ended.catch(() => {})
     return await Promise.race([command.run(this.#services, input, { ...context, signal }), ended])
   }
-}
-
-function checkInput(command: Command, input: unknown): Record<string, unknown> {
-  const parsed = command.input.safeParse(input)
-  if (parsed.success) return parsed.data
-  throw new InvalidInputError({
-    what: `The input of ${command.name}`,
-    reason: parsed.error.issues.map(sentenceOf).join('; '),
-    hint: `\`kizuna help ${command.name}\` shows what it takes.`,
-  })
-}
-
-function sentenceOf(issue: z.core.$ZodIssue): string {
-  const where = issue.path.join('.')
-  return where === '' ? issue.message : `${where}: ${issue.message}`
 }

@@ -48,9 +48,12 @@ export const share = defineCommand({
   summary: 'Share a file, a folder, a text or a web address with the space',
   description:
     'Stores it here, tells the space, and brings copies to other members. The id it prints is all that others need. With too few members it says how many copies there are; the rest follow by themselves.\n\nExample: kizuna share holiday.mp4 --copies 3',
-  permission: 'owner',
+  permission: 'member',
+  changes: true,
   cost: 'heavy',
   input,
+  // A member sends bytes; only the owner may have this machine's own files read.
+  ownerFields: ['path'],
   positional: ['path'],
   async run(services, wish, context) {
     const { config } = services

@@ -33,6 +33,8 @@ export interface SerialisedError {
   message: string
   hint: string
   details?: Readonly<Record<string, unknown>>
+  /** 12 hex digits that log and history carry, too; set where the error ended a command. */
+  correlationId?: string
 }
 
 /**
@@ -45,6 +47,8 @@ export class KizunaError extends Error {
   readonly kind: ErrorKind
   readonly hint: string
   readonly details: Readonly<Record<string, unknown>>
+  /** Set by whoever ran the command that it ended. */
+  correlationId: string | undefined
 
   constructor(facts: KizunaErrorFacts) {
     super(facts.message, facts.cause === undefined ? undefined : { cause: facts.cause })
@@ -62,6 +66,7 @@ export class KizunaError extends Error {
       hint: this.hint,
     }
     if (Object.keys(this.details).length > 0) plain.details = this.details
+    if (this.correlationId !== undefined) plain.correlationId = this.correlationId
     return plain
   }
 }

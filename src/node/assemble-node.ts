@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts'
 import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { PersonalDataRegistry } from '../core/personal-data.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId, SigningKey } from '../core/signing-key.ts'
 import { Bandwidth } from '../network/bandwidth.ts'
@@ -17,16 +18,23 @@ import { createRecordSets } from '../records/sqlite-record-sets.ts'
 import type { Disk } from '../storage/disk.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import { ApiTokens } from './api-tokens.ts'
+import { AuditLog } from './audit/audit-log.ts'
+import { SpaceAnchor } from './audit/space-anchor.ts'
 import { BackgroundJobs } from './background-jobs.ts'
 import { bandwidthSettings } from './bandwidth-settings.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { bootstrapAddress, friendOf } from './bootstrap-address.ts'
+import { CircuitBreakers } from './circuit-breakers.ts'
 import { leaveCleanMark } from './clean-mark.ts'
 import type { ConfigSources } from './config.ts'
 import type { NodeConfig } from './config-schema.ts'
 import { Configuration } from './configuration.ts'
 import type { Node } from './create-node.ts'
 import { answerEchoes } from './echo.ts'
+import { FeedbackBox } from './feedback-box.ts'
+import { Health } from './health.ts'
+import { historyOfPerson } from './history/history-of-person.ts'
+import { SqliteCommandHistory } from './history/sqlite-command-history.ts'
 import { lifeOf } from './node-life.ts'
 import { createNodeState } from './node-state.ts'
 import { openStorage } from './open-storage.ts'
@@ -43,6 +51,8 @@ import { VERSION } from './version.ts'
 const DAY_MS = 24 * 60 * 60_000
 const GARBAGE_INTERVAL_MS = 15 * 60_000
 const CACHE_TRIM_INTERVAL_MS = 60_000
+/** What somebody who takes this machine over can deny. */
+const AUDIT_ANCHOR_INTERVAL_MS = 60 * 60_000
 
 /** The real or simulated world of a node. */
 export interface AssemblyParts {
@@ -90,6 +100,9 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     { key, index, network, clock, random, log: log.named('records'), metrics },
     { gossip: true, syncIntervalMs: config.gossipIntervalMs },
   )
+  const audit = new AuditLog({ index, key, random, log: log.named('audit') }, [
+    new SpaceAnchor(records, key.peerId),
+  ])
   const bootstrapAddresses = [
     ...config.bootstrap.flatMap((entry) => bootstrapAddress(entry) ?? []),
     ...config.bootstrapDns.map((domain) => `/dnsaddr/${domain}`),
@@ -203,6 +216,10 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     },
   )
   const jobs = new BackgroundJobs({ clock, log })
+  const history = new SqliteCommandHistory({ index, clock, log: log.named('history') })
+  const feedback = new FeedbackBox({ index, clock })
+  const personalData = new PersonalDataRegistry()
+  for (const source of [historyOfPerson(history), feedback, audit]) personalData.add(source)
   const services: Services = {
     config,
     clock,
@@ -222,6 +239,12 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     state,
     tellStatus: () => publisher.changed(),
     tokens: new ApiTokens({ index, clock, random, space: () => membership.space().id }),
+    history,
+    audit,
+    feedback,
+    personalData,
+    health: new Health({ clock, log: log.named('health') }),
+    breakers: new CircuitBreakers({ clock, metrics }),
   }
   addGauges(services)
   return lifeOf(services, {
@@ -250,6 +273,13 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
           await storage.cache.trim()
         },
       })
+      jobs.start({
+        name: 'audit anchor',
+        intervalMs: AUDIT_ANCHOR_INTERVAL_MS,
+        run: async (signal) => {
+          await audit.anchor(signal)
+        },
+      })
     },
     // What others see goes first, what is written last.
     stop: [
@@ -263,6 +293,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       () => records.stop(),
       () => network.stop(),
       () => reputation.save(),
+      () => history.stop(),
       () => storage.close(),
     ],
     markClean: () => leaveCleanMark(disk, { stoppedAt: clock.now(), version: VERSION }),

@@ -3,6 +3,7 @@ import type { Content } from '../content/content.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { PersonalDataRegistry } from '../core/personal-data.ts'
 import type { Random } from '../core/random.ts'
 import type { SigningKey } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
@@ -12,8 +13,13 @@ import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { Disk } from '../storage/disk.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import type { ApiTokens } from './api-tokens.ts'
+import type { AuditLog } from './audit/audit-log.ts'
+import type { CircuitBreakers } from './circuit-breakers.ts'
 import type { NodeConfig } from './config-schema.ts'
 import type { Configuration } from './configuration.ts'
+import type { FeedbackBox } from './feedback-box.ts'
+import type { Health } from './health.ts'
+import type { CommandHistory } from './history/command-history.ts'
 import type { NodeState } from './node-state.ts'
 
 /** The parts of a running node, as commands see them. */
@@ -41,4 +47,15 @@ export interface Services {
   readonly tellStatus: () => void
   /** For programs that use the HTTP API without owning the node. */
   readonly tokens: ApiTokens
+  /** Who asked for what. */
+  readonly history: CommandHistory
+  /** Who changed what, in a chain that shows tampering. */
+  readonly audit: AuditLog
+  readonly feedback: FeedbackBox
+  /** Every part that keeps something about people. */
+  readonly personalData: PersonalDataRegistry
+  /** How each part is, for `status`. */
+  readonly health: Health
+  /** One circuit for each outside service. */
+  readonly breakers: CircuitBreakers
 }

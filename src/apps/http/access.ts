@@ -1,6 +1,5 @@
-import type { Command } from '../../commands/command.ts'
-import type { Caller } from '../../commands/run-command.ts'
-import type { TokenScope } from '../../node/api-tokens.ts'
+import type { Caller, Command } from '../../commands/command.ts'
+import { TOKEN_SCOPES, type TokenScope } from '../../node/api-tokens.ts'
 
 const RANK: Readonly<Record<TokenScope, number>> = { read: 0, write: 1, admin: 2 }
 
@@ -25,21 +24,21 @@ export function scopeReaches(has: TokenScope, needed: TokenScope): boolean {
   return RANK[has] >= RANK[needed]
 }
 
-/** What a command's route needs, derived from who may give the command. */
+/** The least that a command's route needs; what more its input needs, the command's own gates say. */
 export function scopeOfCommand(command: Command): TokenScope {
-  if (command.permission === 'owner') return 'admin'
-  return command.changes === true ? 'write' : 'read'
+  const scopes = Object.values(command.actions ?? { only: {} }).map((action) => {
+    const permission = action.permission ?? command.permission
+    if (permission === 'owner' || permission === 'steward') return 'admin'
+    return (action.changes ?? command.changes) === true ? 'write' : 'read'
+  })
+  return TOKEN_SCOPES.find((scope) => scopes.includes(scope)) ?? 'admin'
 }
 
 /** The caller of a command: a token that does not own the node asks as a member does. */
 export function callerOf({ id, scope }: Access): Caller {
-  return { id, permission: scope === 'admin' ? 'owner' : 'member' }
-}
-
-/**
- * The caller of `share` by routes that take its bytes from the request: there it can read nothing from this machine, and
- * a token that may write may do it.
- */
-export function sharerOf({ id }: Access): Caller {
-  return { id, permission: 'owner' }
+  return {
+    id,
+    permission: scope === 'admin' ? 'owner' : 'member',
+    ...(scope === 'read' ? { readOnly: true } : {}),
+  }
 }

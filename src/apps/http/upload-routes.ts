@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { accessOf, sharerOf } from './access.ts'
+import { accessOf, callerOf } from './access.ts'
 import { answerCommand } from './answer-command.ts'
 import { InvalidRequestError, UploadNotFoundError } from './errors.ts'
 import type { HttpParts } from './http-parts.ts'
@@ -101,7 +101,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
             ...(name === undefined ? {} : { name }),
             ...(request.query as Record<string, unknown>),
           }
-          return parts.runner.run(share, inputFromQuery(share, given), sharerOf(accessOf(request)), {
+          return parts.runner.run(share, inputFromQuery(share, given), callerOf(accessOf(request)), {
             ...context,
             body,
           })
@@ -119,7 +119,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
           bytesMax: UPLOAD_BYTES_MAX,
           signal: context.signal,
         })
-        return parts.runner.run(share, input, sharerOf(accessOf(request)), { ...context, body })
+        return parts.runner.run(share, input, callerOf(accessOf(request)), { ...context, body })
       }),
   })
 }
