@@ -79,11 +79,11 @@ export class ChunkFiles {
     }
   }
 
-  /** The bytes on disk; unverified, and shorter than `size` when the file is. */
-  async read(id: ContentId, size: number): Promise<Uint8Array> {
+  /** The bytes on disk, maybe put into `into`; unverified, and shorter than `size` when the file is. */
+  async read(id: ContentId, size: number, into?: Uint8Array): Promise<Uint8Array> {
     const file = await this.#disk.open(this.pathOf(id), 'read')
     try {
-      return await file.read(0, size)
+      return await file.read(0, size, into)
     } finally {
       await file.close()
     }

@@ -20,7 +20,8 @@ export interface ChunkRange {
  */
 export interface ChunkStore {
   /**
-   * Stores a chunk. May be called again with the same chunk. When it resolves the chunk survives a power cut.
+   * Stores a chunk. May be called again with the same chunk. When it resolves the chunk survives a power cut;
+   * until then `bytes` must not change.
    * @throws InvalidChunkError when the bytes are not those that `id` names.
    * @throws LimitExceededError when longer than `CHUNK_BYTES_MAX`.
    * @throws QuotaExceededError, DiskFullError
@@ -28,10 +29,12 @@ export interface ChunkStore {
   put(id: ContentId, bytes: Uint8Array, options?: { signal?: AbortSignal }): Promise<'stored' | 'known'>
   /**
    * A chunk's bytes, verified against the id (the whole chunk, also when a range is asked).
+   * @param options `into` is memory as long as the whole chunk, or longer, where its bytes may be put: what is
+   *   returned may then be a part of it.
    * @throws ChunkNotFoundError, ChunkCorruptError; DiskError when the disk cannot read now, which says nothing
    *   about the bytes.
    */
-  get(id: ContentId, options?: ChunkRange & { signal?: AbortSignal }): Promise<Uint8Array>
+  get(id: ContentId, options?: ChunkRange & { signal?: AbortSignal; into?: Uint8Array }): Promise<Uint8Array>
   /** Whether the chunk is held whole; never reads its bytes. */
   has(id: ContentId): Promise<boolean>
   /** Its length in bytes, or undefined when it is not held. */

@@ -1,4 +1,5 @@
-import { type ContentId, contentIdOf, formatContentId } from '../core/content-id.ts'
+import { type ContentId, contentIdFromDigest, contentIdOf, formatContentId } from '../core/content-id.ts'
+import type { Digester } from '../core/digester.ts'
 import { LimitExceededError } from '../core/errors.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import { InvalidChunkError } from './errors.ts'
@@ -21,8 +22,8 @@ class HashedChunk implements Chunk {
   readonly id: ContentId
   readonly bytes: Uint8Array
 
-  constructor(bytes: Uint8Array) {
-    this.id = contentIdOf(bytes)
+  constructor(id: ContentId, bytes: Uint8Array) {
+    this.id = id
     this.bytes = bytes
   }
 
@@ -37,9 +38,13 @@ class HashedChunk implements Chunk {
  */
 export function chunkOf(bytes: Uint8Array): Chunk {
   checkLength(bytes)
-  const chunk = new HashedChunk(bytes)
-  freshlyHashed.set(bytes, chunk.id)
-  return chunk
+  return hashed(contentIdOf(bytes), bytes)
+}
+
+/** The same by a digester, which may work beside this thread. @throws LimitExceededError */
+export async function hashChunk(bytes: Uint8Array, digester: Digester): Promise<Chunk> {
+  checkLength(bytes)
+  return hashed(contentIdFromDigest(await digester.sha256(bytes)), bytes)
 }
 
 /**
@@ -48,8 +53,27 @@ export function chunkOf(bytes: Uint8Array): Chunk {
  */
 export function checkChunk(id: ContentId, bytes: Uint8Array): void {
   checkLength(bytes)
-  const actualId = freshlyHashed.get(bytes) ?? contentIdOf(bytes)
+  checkId(id, takeFreshId(bytes) ?? contentIdOf(bytes))
+}
+
+/** The same by a digester, which may work beside this thread; `bytes` must not change meanwhile. */
+export async function checkChunkWith(digester: Digester, id: ContentId, bytes: Uint8Array): Promise<void> {
+  checkLength(bytes)
+  checkId(id, takeFreshId(bytes) ?? contentIdFromDigest(await digester.sha256(bytes)))
+}
+
+function hashed(id: ContentId, bytes: Uint8Array): Chunk {
+  freshlyHashed.set(bytes, id)
+  return new HashedChunk(id, bytes)
+}
+
+function takeFreshId(bytes: Uint8Array): ContentId | undefined {
+  const id = freshlyHashed.get(bytes)
   freshlyHashed.delete(bytes)
+  return id
+}
+
+function checkId(id: ContentId, actualId: ContentId): void {
   if (actualId !== id) throw new InvalidChunkError({ id, actualId })
 }
 

@@ -15,8 +15,11 @@ export interface DiskSpace {
 
 /** An open file. Every method may throw a `DiskError`. */
 export interface DiskFile {
-  /** At most `length` bytes from `position`; fewer only at the end of the file. */
-  read(position: number, length: number): Promise<Uint8Array>
+  /**
+   * At most `length` bytes from `position`; fewer only at the end of the file.
+   * @param into memory of at least this length where they may be put.
+   */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>
   /** Writes all of `bytes` at `position`; durable only after `sync`. */
   write(position: number, bytes: Uint8Array): Promise<void>
   truncate(sizeBytes: number): Promise<void>

@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts'
-import { type ContentId, digestOf, matchesContentId } from '../core/content-id.ts'
+import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
+import { type Digester, inlineDigester } from '../core/digester.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
-import { checkChunk } from './chunk.ts'
+import { checkChunkWith } from './chunk.ts'
 import { ChunkFiles } from './chunk-files.ts'
 import { ChunkFolder } from './chunk-folder.ts'
 import { ChunkPacks } from './chunk-packs.ts'
@@ -31,6 +32,8 @@ export interface FileChunkStoreParts {
   clock: Clock
   log: Logger
   metrics: Metrics
+  /** @default in this thread */
+  digester?: Digester
 }
 
 /** Where, and who wants to know. */
@@ -61,6 +64,7 @@ export async function openFileChunkStore(
 class FileChunkStore implements ChunkStore {
   readonly #parts: FileChunkStoreParts
   readonly #options: FileChunkStoreOptions
+  readonly #digester: Digester
   readonly #table: ChunkTable
   readonly #folder: ChunkFolder
   readonly #files: ChunkFiles
@@ -81,6 +85,7 @@ class FileChunkStore implements ChunkStore {
     const { folder, packBytesMax } = options
     this.#parts = parts
     this.#options = options
+    this.#digester = parts.digester ?? inlineDigester
     this.#room = new DiskRoom(disk)
     this.#table = new ChunkTable(parts.index)
     this.#folder = new ChunkFolder({ disk, table: this.#table }, { folder })
@@ -115,7 +120,7 @@ class FileChunkStore implements ChunkStore {
   put(id: ContentId, bytes: Uint8Array, options?: { signal?: AbortSignal }): Promise<'stored' | 'known'> {
     return this.#track(async () => {
       stopIfAborted(options?.signal, 'Storing a chunk')
-      checkChunk(id, bytes)
+      await checkChunkWith(this.#digester, id, bytes)
       return this.#serial.run(id, () =>
         this.#writes.run(async () => {
           const digest = digestOf(id)
@@ -132,11 +137,14 @@ class FileChunkStore implements ChunkStore {
     })
   }
 
-  get(id: ContentId, options?: ChunkRange & { signal?: AbortSignal }): Promise<Uint8Array> {
+  get(
+    id: ContentId,
+    options?: ChunkRange & { signal?: AbortSignal; into?: Uint8Array },
+  ): Promise<Uint8Array> {
     return this.#track(async () => {
       const bytes = await this.#reads.run(() => {
         stopIfAborted(options?.signal, 'Reading a chunk')
-        return this.#readVerified(id)
+        return this.#readVerified(id, options?.into)
       })
       return sliceRange(bytes, options)
     })
@@ -196,13 +204,13 @@ class FileChunkStore implements ChunkStore {
     this.#table.setClean(!this.#files.hasLeftovers)
   }
 
-  async #readVerified(id: ContentId): Promise<Uint8Array> {
+  async #readVerified(id: ContentId, into: Uint8Array | undefined): Promise<Uint8Array> {
     const digest = digestOf(id)
     let row = this.#table.find(digest)
     while (row !== undefined) {
-      let outcome = await this.#tryRead(id, row)
+      let outcome = await this.#tryRead(id, row, into)
       // Twice: a cable or a memory cell can spoil what stands whole on the medium.
-      if (outcome.bytes === undefined) outcome = await this.#tryRead(id, row)
+      if (outcome.bytes === undefined) outcome = await this.#tryRead(id, row, into)
       if (outcome.bytes !== undefined) return outcome.bytes
       const now = this.#table.find(digest)
       // Deleted or moved by a compaction while we read: not the disk's fault.
@@ -218,10 +226,13 @@ class FileChunkStore implements ChunkStore {
   async #tryRead(
     id: ContentId,
     row: ChunkRow,
+    into: Uint8Array | undefined,
   ): Promise<{ bytes: Uint8Array; reason?: never } | { bytes?: never; reason: string }> {
     try {
-      const bytes = isPacked(row) ? await this.#readPacked(id, row) : await this.#files.read(id, row.size)
-      return matchesContentId(bytes, id) ? { bytes } : { reason: 'its bytes do not match its id' }
+      const bytes = isPacked(row)
+        ? await this.#readPacked(id, row)
+        : await this.#files.read(id, row.size, roomIn(into, row.size))
+      return (await this.#matches(bytes, id)) ? { bytes } : { reason: 'its bytes do not match its id' }
     } catch (error) {
       if (isKizunaError(error, 'FILE_MISSING')) {
         if (await this.#folder.isThere()) return { reason: 'its file is gone' }
@@ -237,9 +248,13 @@ class FileChunkStore implements ChunkStore {
     }
   }
 
+  async #matches(bytes: Uint8Array, id: ContentId): Promise<boolean> {
+    return contentIdFromDigest(await this.#digester.sha256(bytes)) === id
+  }
+
   async #readPacked(id: ContentId, place: PackedChunkRow): Promise<Uint8Array> {
     const { bytes, isFindable } = await this.#packs.read(digestOf(id), place)
-    if (!isFindable && matchesContentId(bytes, id)) {
+    if (!isFindable && (await this.#matches(bytes, id))) {
       // Nobody waits for it; without it nothing is lost as long as the index is whole.
       this.#track(() => this.#packs.rewrite(digestOf(id), bytes, place)).catch((error) =>
         this.#parts.log.warn('pack entry not written anew', { id, error }),
@@ -317,6 +332,11 @@ class FileChunkStore implements ChunkStore {
   #check(): void {
     if (this.#closed) throw new StoreClosedError({ store: 'chunk store' })
   }
+}
+
+/** Memory that is too short for what the row says is left alone. */
+function roomIn(into: Uint8Array | undefined, sizeBytes: number): Uint8Array | undefined {
+  return into === undefined || into.byteLength < sizeBytes ? undefined : into.subarray(0, sizeBytes)
 }
 
 type PackedChunkRow = ChunkRow & { pack: number; offset: number }

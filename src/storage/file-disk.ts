@@ -233,9 +233,9 @@ class OpenFile implements DiskFile {
     this.#path = path
   }
 
-  async read(position: number, length: number): Promise<Uint8Array> {
+  async read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     // Memory of its own, not of the shared pool: chunks are kept and handed on.
-    const bytes = Buffer.allocUnsafeSlow(length)
+    const bytes = into ?? Buffer.allocUnsafeSlow(length)
     let filled = 0
     while (filled < length) {
       const count = await call<number>(this.#path, 'read', (done) =>
