@@ -14,9 +14,10 @@ import { isKizunaError } from '../core/kizuna-error.ts'
 import { FRAME_BYTES_MAX } from '../core/limits.ts'
 import { SystemRandom } from '../core/random.ts'
 import type { Network } from './network.ts'
+import { ownTime } from './own-time.suite.ts'
 import { addressOf, all, LoopbackNetworks, until } from './start-networks.suite.ts'
 
-const LIMIT = { timeout: 90_000 }
+const LIMIT = { timeout: 240_000 }
 const ECHO = '/kizuna/test-echo/1.0.0'
 
 test(
@@ -94,12 +95,12 @@ test('an address that is not of this machine is refused with its reason', LIMIT,
 
 test('unreachable bootstrap peers and relays neither stop the start nor make it wait', LIMIT, async () => {
   await using networks = new LoopbackNetworks()
-  const began = performance.now()
+  const passedMs = ownTime()
   await networks.start({
     bootstrap: ['127.0.0.1:9', '/ip4/192.0.2.1/tcp/4001', 'nobody.invalid:4001'],
     bootstrapDns: ['nobody.invalid'],
   })
-  assert.ok(performance.now() - began < 5_000)
+  assert.ok(passedMs() < 5_000)
 })
 
 test('the hard cap on connections holds while three times as many dial [S-60]', LIMIT, async () => {
@@ -114,7 +115,7 @@ test('the hard cap on connections holds while three times as many dial [S-60]', 
   hub.onPeer(() => {
     most = Math.max(most, hub.connectedPeers().length)
   })
-  await Promise.allSettled(diallers.map((dialler) => dialler.connect(addressOf(hub), { timeoutMs: 8_000 })))
+  await Promise.allSettled(diallers.map((dialler) => dialler.connect(addressOf(hub), { timeoutMs: 60_000 })))
   clearInterval(watch)
   assert.equal(most, connectionsMax)
 })
@@ -137,9 +138,9 @@ test(
 
     const again = await networks.start({ redial: true }, seed)
     assert.equal(again.peerId, first.peerId)
-    const began = performance.now()
+    const passedMs = ownTime()
     await until(() => again.connectedPeers().length === 2)
-    assert.ok(performance.now() - began < 10_000)
+    assert.ok(passedMs() < 10_000)
     const remembered = await again.remembered(10)
     assert.deepEqual(
       remembered.map(({ peer }) => peer).toSorted(),
@@ -263,9 +264,9 @@ test('stops within 3 s although a peer is half-way into a handshake', LIMIT, asy
   const port = Number(/\/tcp\/(\d+)\//.exec(addressOf(network))?.[1])
   const sockets = Array.from({ length: 5 }, () => connect(port, '127.0.0.1').on('error', () => {}))
   await Promise.all(sockets.map((socket) => once(socket, 'connect')))
-  const began = performance.now()
+  const passedMs = ownTime()
   await network.stop()
-  assert.ok(performance.now() - began < 3_000)
+  assert.ok(passedMs() < 3_000)
   for (const socket of sockets) socket.destroy()
 })
 

@@ -14,9 +14,10 @@ import { isKizunaError } from '../core/kizuna-error.ts'
 import { SystemRandom } from '../core/random.ts'
 import { KAD_PROTOCOL } from './dht.ts'
 import type { Network, PeerAddresses } from './network.ts'
+import { ownTime } from './own-time.suite.ts'
 import { addressOf, all, LoopbackNetworks, until } from './start-networks.suite.ts'
 
-const LIMIT = { timeout: 120_000 }
+const LIMIT = { timeout: 240_000 }
 
 test(
   'what is provided is found by another node within 5 s, with addresses [S-12] [S-28]',
@@ -25,7 +26,7 @@ test(
     await using networks = new LoopbackNetworks()
     const [provider, reader] = await startChain(networks, 5)
     const id = contentIdOf(Buffer.from('here'))
-    await provider.provide([id], { timeoutMs: 10_000 })
+    await provider.provide([id], { timeoutMs: 60_000 })
     // The peers that were told keep the record a moment after they took it: the first look may be too early.
     let found: PeerAddresses | undefined
     await until(async () => {
@@ -44,10 +45,10 @@ test('a provider record is there for a raw query by a stock DHT node [S-27] [S-6
   await stock.dial(multiaddr(addressOf(provider)))
   const id = contentIdOf(Buffer.from('raw'))
   const ids = [id, ...Array.from({ length: 300 }, (_, index) => contentIdOf(Buffer.from(`${index}`)))]
-  await provider.provide(ids, { timeoutMs: 20_000 })
+  await provider.provide(ids, { timeoutMs: 60_000 })
   const found: string[] = []
   const dht = stock.services.dht as KadDHT
-  for await (const event of dht.findProviders(CID.parse(id), { signal: AbortSignal.timeout(10_000) })) {
+  for await (const event of dht.findProviders(CID.parse(id), { signal: AbortSignal.timeout(60_000) })) {
     if (event.name === 'PROVIDER') found.push(...event.providers.map((each) => each.id.toString()))
   }
   assert.ok(found.includes(provider.peerId))
@@ -82,11 +83,11 @@ test('without any peer, announcing says so and looking ends, both at once', LIMI
   await using networks = new LoopbackNetworks()
   const alone = await networks.start({ dht: true })
   const id = contentIdOf(Buffer.from('alone'))
-  const began = performance.now()
+  const passedMs = ownTime()
   await assert.rejects(alone.provide([id]), (error) => isKizunaError(error, 'NOBODY_TO_ANNOUNCE_TO'))
   assert.deepEqual(await all(alone.findProviders(id, { limit: 5 })), [])
   assert.equal(await alone.findPeer(alone.peerId), undefined)
-  assert.ok(performance.now() - began < 1_000)
+  assert.ok(passedMs() < 1_000)
 })
 
 test('finds where a peer is now that moved to another address [S-65]', LIMIT, async () => {
@@ -127,7 +128,7 @@ test('turned off, it opens no DHT stream and answers none; turned on, it does [K
     const network = await networks.start({ dht })
     await network.connect(String(stock.getMultiaddrs()[0]))
     const id = contentIdOf(Buffer.from('x'))
-    await network.provide([id], { timeoutMs: 10_000 })
+    await network.provide([id], { timeoutMs: 60_000 })
     await all(network.findProviders(id, { limit: 1, timeoutMs: 5_000 }))
     await new Promise((resolve) => setTimeout(resolve, 500))
     const peer = await stock.peerStore

@@ -10,23 +10,24 @@ import { silentLogger } from '../core/log.ts'
 import { findByDns } from './discovery/dns.ts'
 import { decodeAnswer, PEERS_PER_ANSWER_MAX, PEERS_PROTOCOL } from './discovery/peer-exchange.ts'
 import type { Network } from './network.ts'
+import { ownTime } from './own-time.suite.ts'
 import { addressOf, all, LoopbackNetworks, until } from './start-networks.suite.ts'
 
-const LIMIT = { timeout: 90_000 }
+const LIMIT = { timeout: 240_000 }
 
 test('a bootstrap list alone connects five nodes with each other in 10 s [K-20]', LIMIT, async () => {
   await using networks = new LoopbackNetworks()
   const first = await networks.start()
   const port = /\/tcp\/(\d+)\//.exec(addressOf(first))?.[1]
   const nodes = [first]
-  const began = performance.now()
+  const passedMs = ownTime()
   for (let index = 1; index < 5; index++) {
     // Each is told of those before it, in both forms that a configuration may have.
     const bootstrap = [`127.0.0.1:${port}`, ...nodes.slice(1).map(addressOf)]
     nodes.push(await networks.start({ bootstrap }))
   }
   await until(() => nodes.every((node) => node.connectedPeers().length === 4))
-  assert.ok(performance.now() - began < 10_000)
+  assert.ok(passedMs() < 10_000)
 })
 
 test('a bootstrap peer that starts later is found all the same', LIMIT, async () => {

@@ -13,9 +13,10 @@ import type { PeerId } from '../core/signing-key.ts'
 import { encodeErrorFrame } from './error-frame.ts'
 import { encodeFrame } from './frame-stream.ts'
 import type { Network } from './network.ts'
+import { ownTime } from './own-time.suite.ts'
 import { addressOf, all, LoopbackNetworks, until } from './start-networks.suite.ts'
 
-const LIMIT = { timeout: 90_000 }
+const LIMIT = { timeout: 240_000 }
 const PROTOCOL = '/kizuna/test/1.0.0'
 
 test('answers a request for data with bytes that match the id [K-18]', LIMIT, async () => {
@@ -86,12 +87,12 @@ test(
     const peer = await connectTo(client, stock)
     for (const protocol of Object.keys(phases)) {
       const request = Array.from({ length: 100 }, () => new Uint8Array(FRAME_BYTES_MAX))
-      const began = performance.now()
+      const passedMs = ownTime()
       await assert.rejects(
         all(client.request(peer, protocol, request, { timeoutMs: 400 })),
         withCode('DEADLINE_EXCEEDED'),
       )
-      assert.ok(performance.now() - began < 5_000, protocol)
+      assert.ok(passedMs() < 5_000, protocol)
       if (protocol !== '/does-not-read/1') await until(() => resets.has(protocol))
     }
     await stock.stop()
@@ -101,13 +102,13 @@ test(
 test('an open that nobody answers ends by the deadline [S-68]', LIMIT, async () => {
   await using networks = new LoopbackNetworks()
   const client = await networks.start()
-  const began = performance.now()
+  const passedMs = ownTime()
   // Nothing answers under 192.0.2.1 (RFC 5737).
   await assert.rejects(
     client.connect('/ip4/192.0.2.1/tcp/4001', { timeoutMs: 500 }),
     (error) => isKizunaError(error, 'DEADLINE_EXCEEDED') || isKizunaError(error, 'PEER_UNREACHABLE'),
   )
-  assert.ok(performance.now() - began < 3_000)
+  assert.ok(passedMs() < 3_000)
 })
 
 test('a streamed answer may take longer than the deadline as long as it moves', LIMIT, async () => {
@@ -115,11 +116,11 @@ test('a streamed answer may take longer than the deadline as long as it moves', 
   const [a, b] = await networks.startPair()
   b.handle(PROTOCOL, async function* () {
     for (let index = 0; index < 10; index++) {
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await new Promise((resolve) => setTimeout(resolve, 400))
       yield Uint8Array.of(index)
     }
   })
-  assert.equal((await all(a.request(b.peerId, PROTOCOL, [], { timeoutMs: 600 }))).length, 10)
+  assert.equal((await all(a.request(b.peerId, PROTOCOL, [], { timeoutMs: 3_000 }))).length, 10)
 })
 
 test('what a lying peer answers is refused with a typed error, whatever it is [S-69]', LIMIT, async () => {
@@ -213,11 +214,11 @@ test(
     const one = async function* () {
       yield Uint8Array.of(5)
     }
-    const begin = performance.now()
+    const passedMs = ownTime()
     for (let round = 0; round < 10; round++) {
       assert.equal((await all(a.request(b.peerId, PROTOCOL, one())))[0]?.[0], 5)
     }
-    assert.ok(performance.now() - begin < 4_000, 'no request waited for the hanging up of the one before')
+    assert.ok(passedMs() < 4_000, 'no request waited for the hanging up of the one before')
   },
 )
 

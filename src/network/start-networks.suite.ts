@@ -9,6 +9,7 @@ import { signingKeyFromSeed } from '../core/signing-key.ts'
 import { createLibp2pNetwork } from './libp2p-network.ts'
 import type { Libp2pNetworkOptions } from './libp2p-options.ts'
 import type { Network } from './network.ts'
+import { ownTime } from './own-time.suite.ts'
 
 /** What a test of real hosts on loopback begins with: no source of discovery but those it names. */
 export const ALONE: Partial<Libp2pNetworkOptions> = {
@@ -82,15 +83,15 @@ export function addressOf(network: Network): string {
   return address
 }
 
-/** Waits until a condition holds, at most `timeoutMs`. */
+/** Waits until a condition holds, at most `timeoutMs` of our own time. */
 export async function until(
   holds: () => boolean | Promise<boolean>,
   timeoutMs = 20_000,
   everyMs = 20,
 ): Promise<void> {
-  const end = performance.now() + timeoutMs
+  const passedMs = ownTime()
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`it did not come about within ${timeoutMs} ms`)
+    if (passedMs() > timeoutMs) throw new Error(`it did not come about within ${timeoutMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }

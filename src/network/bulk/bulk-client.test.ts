@@ -18,7 +18,7 @@ import type { BulkAsking } from './bulk-asking.ts'
 import { BulkClient } from './bulk-client.ts'
 import { BULK_PROTOCOL, type BulkHeader, encodeBulkHeader } from './bulk-frame.ts'
 
-const LIMIT = { timeout: 60_000 }
+const LIMIT = { timeout: 240_000 }
 
 describe('the asker of direct connections', LIMIT, () => {
   const dials: [string, Flaws & { alpn?: string; isAnother?: boolean }][] = [

@@ -14,7 +14,7 @@ import { credit, ECHO, frame, raw, ServedWorld } from './served-world.suite.ts'
 
 const SOON_MS = 8_000
 
-describe('the server of direct connections', { timeout: 60_000 }, () => {
+describe('the server of direct connections', { timeout: 240_000 }, () => {
   test('answers who proves to be a connected peer', async () => {
     await using world = await ServedWorld.start()
     const client = await world.dial()

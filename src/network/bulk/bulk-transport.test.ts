@@ -15,7 +15,7 @@ const PROTOCOL = '/test/bulk/1'
 const BULK: CallOptions = { bulk: true }
 const FRAMES = 32
 
-describe('bulk requests', { timeout: 60_000 }, () => {
+describe('bulk requests', { timeout: 240_000 }, () => {
   test('go over a direct connection once it stands, and the answers are the same', async () => {
     await using networks = new LoopbackNetworks()
     const [a, b] = await networks.startPair()
@@ -176,7 +176,7 @@ describe('bulk requests', { timeout: 60_000 }, () => {
   })
 })
 
-describe('the port that both share', { timeout: 60_000 }, () => {
+describe('the port that both share', { timeout: 240_000 }, () => {
   test('an unmodified libp2p host dials it as ever, also when it says nothing at first', async () => {
     await using networks = new LoopbackNetworks()
     await using hosts = new StockHosts()

@@ -12,7 +12,7 @@ import { addressOf, type Encryption, echo, portOf, StockHosts } from './stock-ho
 
 const MIB = 2 ** 20
 
-describe('native TLS and unmodified hosts', { timeout: 60_000 }, () => {
+describe('native TLS and unmodified hosts', { timeout: 240_000 }, () => {
   for (const [dials, answers] of [
     ['native', 'stock'],
     ['stock', 'native'],

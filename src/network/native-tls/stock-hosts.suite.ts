@@ -12,6 +12,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { SystemClock } from '../../core/clock.ts'
 import { SystemRandom } from '../../core/random.ts'
+import { until } from '../start-networks.suite.ts'
 import { nativeTls } from './native-tls.ts'
 import { TlsIdentity } from './tls-identity.ts'
 
@@ -20,8 +21,14 @@ export type Encryption = 'native' | 'stock' | 'noise' | 'stock without early mux
 
 const parts = { clock: new SystemClock(), random: new SystemRandom() }
 const identityOf = (key: PrivateKey) => new TlsIdentity(parts, key)
-/** Long enough for a busy machine, short enough to wait for where nothing is sent. */
-export const UPGRADE_TIMEOUT_MS = 1_500
+/** Long enough for a busy machine. */
+const UPGRADE_TIMEOUT_MS = 30_000
+
+interface HostOptions {
+  privateKey?: PrivateKey
+  /** How long who connects may take to say who it is. */
+  upgradeTimeoutMs?: number
+}
 
 type Encrypter = (components: never) => ConnectionEncrypter
 
@@ -32,7 +39,7 @@ export class StockHosts implements AsyncDisposable {
   readonly #sockets = new Set<Socket>()
   readonly #securedBy = new WeakMap<Libp2p, ('native' | 'stock')[]>()
 
-  async start(encryption: readonly Encryption[], options: { privateKey?: PrivateKey } = {}): Promise<Libp2p> {
+  async start(encryption: readonly Encryption[], options: HostOptions = {}): Promise<Libp2p> {
     const secured: ('native' | 'stock')[] = []
     const encrypters: Record<Encryption, Encrypter> = {
       native: nativeTls({ identityOf, onSecured: (by) => secured.push(by) }) as Encrypter,
@@ -48,7 +55,10 @@ export class StockHosts implements AsyncDisposable {
       streamMuxers: [yamux()],
       services: { identify: identify() },
       connectionMonitor: { enabled: false },
-      connectionManager: { inboundConnectionThreshold: 1_000, inboundUpgradeTimeout: UPGRADE_TIMEOUT_MS },
+      connectionManager: {
+        inboundConnectionThreshold: 1_000,
+        inboundUpgradeTimeout: options.upgradeTimeoutMs ?? UPGRADE_TIMEOUT_MS,
+      },
     } as unknown as Libp2pOptions)) as Libp2p
     await host.handle('/echo/1', async (stream) => {
       stream.addEventListener('message', ({ data }) => {
@@ -158,17 +168,10 @@ export function peerOf(key: PrivateKey): string {
   return peerIdFromPrivateKey(key).toString()
 }
 
-/** Resolves when a socket is closed; fails when that takes too long. */
+/** Resolves when a socket is closed; fails when that takes longer than so much of our own time. */
 export async function closing(socket: Socket, timeoutMs: number): Promise<void> {
-  if (socket.destroyed) return
   socket.resume()
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`still open after ${timeoutMs} ms`)), timeoutMs)
-    socket.once('close', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+  await until(() => socket.closed, timeoutMs)
 }
 
 function pass(
