@@ -5,10 +5,16 @@ import { isKizunaError, KizunaError } from '../core/kizuna-error.ts'
 import type { LogFields, Logger } from '../core/log.ts'
 import { createMetrics } from '../core/metrics.ts'
 import { SeededRandom } from '../core/random.ts'
+import { signingKeyFromSeed } from '../core/signing-key.ts'
 import { VirtualClock } from '../core/virtual-clock.ts'
+import { AuditLog } from '../node/audit/audit-log.ts'
+import { SqliteCommandHistory } from '../node/history/sqlite-command-history.ts'
 import type { Services } from '../node/services.ts'
+import { openIndexDatabase } from '../storage/index-database.ts'
+import { MemoryDisk } from '../storage/memory-disk.ts'
 import type { Caller } from './command.ts'
 import { type Command, defineCommand } from './command.ts'
+import { commandList } from './command-list.ts'
 import { CommandRunner } from './run-command.ts'
 
 const OWNER: Caller = { id: 'cli', permission: 'owner' }
@@ -29,11 +35,16 @@ function world() {
   }
   const clock = new VirtualClock()
   const metrics = createMetrics({ processMetrics: false })
-  const services = { clock, metrics, log, random: new SeededRandom(1) } as unknown as Services
+  const random = new SeededRandom(1)
+  const index = openIndexDatabase(new MemoryDisk().openDatabase('index.db'))
+  const key = signingKeyFromSeed(random.bytes(32))
+  const history = new SqliteCommandHistory({ index, clock, log })
+  const audit = new AuditLog({ index, key, random, log }, [])
+  const services = { clock, metrics, log, random, history, audit } as unknown as Services
   const runner = new CommandRunner(services)
   const run = (command: unknown, input: unknown, caller = OWNER, signal = new AbortController().signal) =>
     runner.run(command as Command, input, caller, { signal, progress: () => {} })
-  return { clock, metrics, lines, run }
+  return { clock, metrics, lines, history, audit, run }
 }
 
 const echo = defineCommand({
@@ -129,4 +140,122 @@ test('a defect of ours reaches the caller as INTERNAL and the log with its cause
     return true
   })
   assert.ok(lines.some(({ level, fields }) => level === 'error' && fields.error instanceof TypeError))
+})
+
+const PERSON: Caller = { id: 'discord:1', permission: 'member', group: 'discord:9' }
+
+test('a person among others may give ten commands in ten seconds; the eleventh hears when to come back [A-64]', async () => {
+  const { run, clock } = world()
+  const open = { ...echo, permission: 'anyone' }
+  for (let count = 0; count < 10; count++) await run(open, { text: 'a' }, PERSON)
+  await assert.rejects(run(open, { text: 'a' }, PERSON), (error: unknown) => {
+    assert.ok(isKizunaError(error, 'RATE_LIMITED'))
+    assert.equal(error.details.retryAfterMs, 1_000)
+    return true
+  })
+  assert.equal(await run(open, { text: 'a' }, { ...PERSON, id: 'discord:2' }), 'a', 'others are not held up')
+  assert.equal(await run(open, { text: 'a' }, { ...PERSON, group: 'discord:8' }), 'a', 'nor they elsewhere')
+  await clock.advance(1_000)
+  assert.equal(await run(open, { text: 'a' }, PERSON), 'a')
+})
+
+test('a whole group has a rate of its own, however many people are in it [A-64]', async () => {
+  const { run } = world()
+  const open = { ...echo, permission: 'anyone' }
+  for (let count = 0; count < 600; count++)
+    await run(open, { text: 'a' }, { ...PERSON, id: `discord:${count}` })
+  await assert.rejects(run(open, { text: 'a' }, { ...PERSON, id: 'discord:late' }), (error: unknown) =>
+    isKizunaError(error, 'RATE_LIMITED'),
+  )
+})
+
+test('the gates stand in order: rate, permission, validation; each can refuse and all of it is recorded [A-21]', async () => {
+  const { run, history } = world()
+  const guest = { ...PERSON, permission: 'anyone' } as const
+  const wrong = { text: '' }
+  await assert.rejects(run(echo, wrong, guest), (error: unknown) => isKizunaError(error, 'PERMISSION_DENIED'))
+  for (let count = 0; count < 9; count++) await assert.rejects(run(echo, wrong, guest))
+  await assert.rejects(run(echo, wrong, guest), (error: unknown) => isKizunaError(error, 'RATE_LIMITED'))
+  await assert.rejects(run(echo, wrong), (error: unknown) => isKizunaError(error, 'INVALID_INPUT'))
+  const outcomes = (await history.list({})).map(({ outcome }) => outcome)
+  assert.deepEqual(outcomes, ['INVALID_INPUT', 'RATE_LIMITED', ...Array(10).fill('PERMISSION_DENIED')])
+})
+
+test('an error carries the correlation id of its line in log and history [A-11]', async () => {
+  const { run, history, lines } = world()
+  let id: string | undefined
+  await assert.rejects(run(echo, {}), (error: unknown) => {
+    assert.ok(isKizunaError(error))
+    id = error.toJSON().correlationId
+    return /^[0-9a-f]{12}$/.test(id ?? '')
+  })
+  assert.equal((await history.list({}))[0]?.correlationId, id)
+  assert.ok(lines.some(({ event, fields }) => event === 'command' && fields.correlationId === id))
+})
+
+test('a field of the owner and an action of a steward are theirs alone, and who may only read changes nothing [A-65]', async () => {
+  const { run } = world()
+  const denied = (error: unknown) => isKizunaError(error, 'PERMISSION_DENIED')
+  const input = z.strictObject({ action: z.enum(['look', 'change', 'rule']), path: z.string().optional() })
+  const several = {
+    ...echo,
+    permission: 'member',
+    input,
+    ownerFields: ['path'],
+    actions: {
+      look: { summary: 'Look', fields: [] },
+      change: { summary: 'Change', fields: [], changes: true },
+      rule: { summary: 'Rule', fields: [], permission: 'steward' },
+    },
+    run: async (_: Services, { action }: { action: string }) => action,
+  }
+  const member = { id: 'm', permission: 'member' } as const
+  assert.equal(await run(several, { action: 'look' }, member), 'look')
+  assert.equal(await run(several, { action: 'change' }, member), 'change')
+  await assert.rejects(run(several, { action: 'change' }, { ...member, readOnly: true } as Caller), denied)
+  assert.equal(await run(several, { action: 'look' }, { ...member, readOnly: true } as Caller), 'look')
+  await assert.rejects(run(several, { action: 'rule' }, member), denied)
+  assert.equal(await run(several, { action: 'rule' }, { id: 's', permission: 'steward' }), 'rule')
+  await assert.rejects(
+    run(several, { action: 'look', path: '/etc' }, { id: 's', permission: 'steward' }),
+    denied,
+  )
+  assert.equal(await run(several, { action: 'look', path: '/etc' }), 'look')
+})
+
+test('each permission may give exactly the commands that are for it, over all commands and actions [A-65]', async () => {
+  const { run } = world()
+  const ranks = ['anyone', 'member', 'steward', 'owner'] as const
+  let seen = 0
+  for (const command of commandList) {
+    const harmless = { ...command, input: z.looseObject({}), timeoutMs: undefined, run: async () => 'ran' }
+    for (const [action, { permission = command.permission }] of Object.entries(
+      command.actions ?? { '': {} },
+    )) {
+      for (const [rank, has] of ranks.entries()) {
+        const caller = { id: `${command.name} ${action} ${has}`, permission: has }
+        const asked = run(harmless, action === '' ? {} : { action }, caller)
+        if (rank >= ranks.indexOf(permission)) assert.equal(await asked, 'ran', caller.id)
+        else
+          await assert.rejects(
+            asked,
+            (error: unknown) => isKizunaError(error, 'PERMISSION_DENIED'),
+            caller.id,
+          )
+        seen++
+      }
+    }
+  }
+  assert.ok(seen > 4 * commandList.length - 1)
+})
+
+test('what changed something is in the audit log, what only looked is not [K-81]', async () => {
+  const { run, audit } = world()
+  await run(echo, { text: 'a' })
+  await run({ ...echo, permission: 'anyone' }, { text: 'a' })
+  await assert.rejects(run(echo, {}))
+  assert.deepEqual(
+    audit.list({ limit: 10 }).map(({ command, caller }) => [command, caller]),
+    [['echo', 'cli']],
+  )
 })

@@ -19,6 +19,10 @@ import { Secret } from '../../core/secret.ts'
 import { signingKeyFromSeed } from '../../core/signing-key.ts'
 import { MemoryNetworkHub } from '../../network/memory-network.ts'
 import { ApiTokens } from '../../node/api-tokens.ts'
+import { AuditLog } from '../../node/audit/audit-log.ts'
+import { CircuitBreakers } from '../../node/circuit-breakers.ts'
+import { Health } from '../../node/health.ts'
+import { SqliteCommandHistory } from '../../node/history/sqlite-command-history.ts'
 import type { Services } from '../../node/services.ts'
 import { fileKind } from '../../records/file-record.ts'
 import { removalKind } from '../../records/removal-record.ts'
@@ -121,7 +125,8 @@ const share = defineCommand({
   name: 'share',
   summary: 'Share the bytes that came with the request',
   description: 'Counts and hashes them.',
-  permission: 'owner',
+  permission: 'member',
+  changes: true,
   cost: 'heavy',
   input: z.strictObject({
     name: z.string().max(255).optional().describe('File name.'),
@@ -201,6 +206,10 @@ export function createTestServices(
     index,
     network,
     records,
+    history: new SqliteCommandHistory({ index, clock, log }),
+    audit: new AuditLog({ index, key, random, log }, []),
+    health: new Health({ clock, log }),
+    breakers: new CircuitBreakers({ clock, metrics }),
     tokens: new ApiTokens({ index, clock, random, space: () => options.space?.() ?? 'home' }),
     membership: { members: () => [], spaceKey: () => SPACE_KEY, spaceKeys: () => [SPACE_KEY] },
     state: { degraded: async () => options.degraded ?? [] },

@@ -34,7 +34,7 @@ test('a token that may write shares bytes, and neither reads this machine nor gi
   assert.equal((await call(server, 'POST', '/v1/share?name=a', { token, body: 'bytes' })).status, 200)
   assert.equal((await call(server, 'POST', '/v1/commands/wait', { token })).status, 403)
   assert.equal((await call(server, 'POST', '/v1/commands/ping', { token })).status, 200)
-  const refused = await call(server, 'POST', '/v1/commands/share', { token })
+  const refused = await call(server, 'POST', '/v1/commands/wait', { token })
   assert.equal(refused.json().error.code, 'TOKEN_SCOPE')
   assert.equal(COMMANDS.length, 3)
 })
