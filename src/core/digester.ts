@@ -5,6 +5,8 @@ import { createHash, hash } from 'node:crypto'
  * (`thread-digester.ts`). Both pass `digester.suite.ts`.
  */
 export interface Digester {
+  /** How many digests are made at once, or wait so that nothing stands still; asking for more ahead is of no use. */
+  readonly atOnce: number
   /** The SHA-256 digest. `bytes` must not change before it resolves. */
   sha256(bytes: Uint8Array): Promise<Uint8Array>
   /** One digest over bytes that come piece by piece. @param sizeBytes how many will come in all, when known. */
@@ -23,6 +25,7 @@ export interface DigestStream {
 
 /** Hashes in this thread, at once. */
 export const inlineDigester: Digester = {
+  atOnce: 1,
   async sha256(bytes) {
     return hash('sha256', bytes, 'buffer')
   },

@@ -6,6 +6,8 @@ import { type Digester, type DigestStream, inlineDigester } from './digester.ts'
 const ASKED_BYTES_MIN = 64 * 1024
 /** A node that hashes less than this in all needs no thread; a stream of which less comes is hashed here. */
 const STARTED_BYTES_MIN = 4 * 1024 * 1024
+/** One being hashed, one on its way there, one on its way back, one to spare. */
+const AT_ONCE = 4
 /** What a thread may take for itself; the bytes lie in shared memory. */
 const THREAD_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
 
@@ -21,6 +23,7 @@ interface Asked {
  * The threads start when there is much to hash and never keep the process alive by themselves.
  */
 export class ThreadDigester implements Digester {
+  readonly atOnce = AT_ONCE
   readonly #chunks: DigestThread
   readonly #streams: DigestThread
   #lastStream = 0

@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
+import type { BufferPool } from '../core/buffer-pool.ts'
+import type { Digester } from '../core/digester.ts'
 import { AbortedError, InvalidInputError } from '../core/errors.ts'
-import { type Chunk, chunkOf } from './chunk.ts'
+import { type Chunk, chunkOf, hashChunk } from './chunk.ts'
 import { type ChunkingProfile, createCutter } from './chunking-profile.ts'
 import { SizeMismatchError } from './errors.ts'
 
@@ -18,6 +20,27 @@ export interface ChunkContentOptions {
 }
 
 /**
+ * The same as `chunkContent`, with the hashes made by a digester, as many at once as it can, and the chunks in memory
+ * of the pool: whoever takes a chunk is its user and releases it.
+ */
+export async function* chunkContentWith(
+  parts: { digester: Digester; buffers: Pick<BufferPool, 'take'> },
+  source: AsyncIterable<Uint8Array>,
+  options: ChunkContentOptions,
+): AsyncGenerator<Chunk> {
+  const { digester, buffers } = parts
+  const coming: Promise<Chunk>[] = []
+  for await (const pieces of cutContent(source, options)) {
+    const chunk = hashChunk(joinInto(buffers, pieces), digester)
+    // Whoever comes to it gets the error; before that it is nobody's.
+    chunk.catch(() => {})
+    coming.push(chunk)
+    if (coming.length >= digester.atOnce) yield (await coming.shift()) as Chunk
+  }
+  for (const chunk of coming) yield await chunk
+}
+
+/**
  * Cuts a source into chunks, in order. Pulls a piece only when the consumer asks for more, holds no more than
  * one chunk and one piece, and copies bytes only where a chunk spans pieces: a source must not change
  * a piece after giving it. Empty content has no chunks.
@@ -28,6 +51,14 @@ export async function* chunkContent(
   source: AsyncIterable<Uint8Array>,
   options: ChunkContentOptions,
 ): AsyncGenerator<Chunk> {
+  for await (const pieces of cutContent(source, options)) yield chunkOf(join(pieces))
+}
+
+/** The pieces of each chunk. */
+async function* cutContent(
+  source: AsyncIterable<Uint8Array>,
+  options: ChunkContentOptions,
+): AsyncGenerator<Uint8Array[]> {
   const { profile, sizeBytes, signal } = options
   checkSize(sizeBytes)
   const cutter = createCutter(profile)
@@ -50,7 +81,7 @@ export async function* chunkContent(
         const end = cutter.cut(piece, from)
         parts.push(piece.subarray(from, end < 0 ? piece.byteLength : end))
         if (end < 0) break
-        yield chunkOf(join(parts))
+        yield parts
         parts = []
         sinceTurn += end - from
         from = end
@@ -64,7 +95,7 @@ export async function* chunkContent(
     if (sizeBytes !== undefined && readBytes !== sizeBytes) {
       throw new SizeMismatchError({ declaredBytes: sizeBytes, readBytes })
     }
-    if (parts.length > 0) yield chunkOf(join(parts))
+    if (parts.length > 0) yield parts
   } finally {
     // A source that hangs would hang its own end too; nobody waits for that after an abort.
     if (!isDone) {
@@ -97,14 +128,24 @@ function nextOrAbort(
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const [only] = parts
   if (parts.length === 1 && only !== undefined) return only
-  const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, 0)
-  const joined = Buffer.allocUnsafeSlow(sizeBytes)
+  return copyAll(parts, Buffer.allocUnsafeSlow(lengthOf(parts)))
+}
+
+function joinInto(buffers: Pick<BufferPool, 'take'>, parts: readonly Uint8Array[]): Uint8Array {
+  return copyAll(parts, buffers.take(lengthOf(parts)))
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0)
+}
+
+function copyAll(parts: readonly Uint8Array[], target: Uint8Array): Uint8Array {
   let at = 0
   for (const part of parts) {
-    joined.set(part, at)
+    target.set(part, at)
     at += part.byteLength
   }
-  return joined
+  return target
 }
 
 function checkPiece(piece: unknown): Uint8Array {

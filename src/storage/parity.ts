@@ -1,7 +1,10 @@
+import { BufferPool } from '../core/buffer-pool.ts'
 import type { ContentId } from '../core/content-id.ts'
+import { type Digester, inlineDigester } from '../core/digester.ts'
 import { InvalidInputError } from '../core/errors.ts'
-import { type Chunk, chunkOf } from './chunk.ts'
-import { type ErasureCode, SHARD_ALIGNMENT_BYTES } from './erasure-code.ts'
+import { CHUNK_BYTES_MAX } from '../core/limits.ts'
+import { type Chunk, chunkOf, hashChunk } from './chunk.ts'
+import type { ErasureCode, StripeRoom } from './erasure-code.ts'
 import { StripeInconsistentError } from './errors.ts'
 import type { StripePlaces } from './manifest-layout.ts'
 
@@ -10,26 +13,41 @@ export type StripedChunk =
   | { kind: 'data'; chunk: Chunk; stripe: number; shard: number }
   | { kind: 'parity'; chunk: Chunk; stripe: number; shard: number }
 
+/** How parity is made. */
+export interface ParityOptions {
+  /** No chunk is longer. @default CHUNK_BYTES_MAX */
+  chunkBytesMax?: number
+  /** @default in this thread */
+  digester?: Digester
+  /** Where parity chunks get their memory; whoever takes one is its user. */
+  buffers?: Pick<BufferPool, 'take'>
+}
+
 /**
  * Lets chunks through and adds, after every `k` of them and at the end, the `m` parity chunks of their stripe.
- * Holds one stripe. Shards are padded with zeros to the stripe's longest chunk, rounded up to
+ * Holds a copy of one stripe. Shards are padded with zeros to the stripe's longest chunk, rounded up to
  * `SHARD_ALIGNMENT_BYTES`; a last stripe with fewer than k chunks is filled with shards of zeros that nobody stores.
  */
 export async function* addParity(
   chunks: AsyncIterable<Chunk>,
   code: ErasureCode,
+  options: ParityOptions = {},
 ): AsyncGenerator<StripedChunk> {
+  const { chunkBytesMax = CHUNK_BYTES_MAX, digester = inlineDigester, buffers = new BufferPool() } = options
+  const room = code.createRoom(chunkBytesMax)
   let stripe = 0
-  let held: Chunk[] = []
+  let lengths: number[] = []
   for await (const chunk of chunks) {
-    held.push(chunk)
-    yield { kind: 'data', chunk, stripe, shard: held.length - 1 }
-    if (held.length < code.k) continue
-    yield* parityOf(held, stripe, code)
-    held = []
+    const shard = lengths.length
+    room.data[shard]?.set(chunk.bytes)
+    lengths.push(chunk.bytes.byteLength)
+    yield { kind: 'data', chunk, stripe, shard }
+    if (lengths.length < code.k) continue
+    yield* parityOf(room, lengths, { stripe, k: code.k, digester, buffers })
+    lengths = []
     stripe++
   }
-  if (held.length > 0) yield* parityOf(held, stripe, code)
+  if (lengths.length > 0) yield* parityOf(room, lengths, { stripe, k: code.k, digester, buffers })
 }
 
 /** The ids of a stripe's shards: k data places (undefined where the last stripe has none) and m parity. */
@@ -74,14 +92,22 @@ export function rebuildStripe(
   })
 }
 
-function* parityOf(held: readonly Chunk[], stripe: number, code: ErasureCode): Generator<StripedChunk> {
-  const longest = held.reduce((most, { bytes }) => Math.max(most, bytes.byteLength), 0)
-  const shardBytes = Math.ceil(longest / SHARD_ALIGNMENT_BYTES) * SHARD_ALIGNMENT_BYTES
-  const data = held.map(({ bytes }) => padded(bytes, shardBytes))
-  const zeros = data.length < code.k ? new Uint8Array(shardBytes) : undefined
-  while (zeros !== undefined && data.length < code.k) data.push(zeros)
-  for (const [index, bytes] of code.encode(data).entries()) {
-    yield { kind: 'parity', chunk: chunkOf(bytes), stripe, shard: code.k + index }
+async function* parityOf(
+  room: StripeRoom,
+  lengths: readonly number[],
+  at: { stripe: number; k: number; digester: Digester; buffers: Pick<BufferPool, 'take'> },
+): AsyncGenerator<StripedChunk> {
+  const { stripe, k, digester, buffers } = at
+  // Copied out at once: the room takes the next stripe while these are hashed and stored.
+  const coming = room.encode(lengths).map((parity) => {
+    const bytes = buffers.take(parity.byteLength)
+    bytes.set(parity)
+    const chunk = hashChunk(bytes, digester)
+    chunk.catch(() => {})
+    return chunk
+  })
+  for (const [index, chunk] of coming.entries()) {
+    yield { kind: 'parity', chunk: await chunk, stripe, shard: k + index }
   }
 }
 
