@@ -18,6 +18,28 @@ export interface ErasureCode {
    * @throws NotEnoughShardsError when fewer than `k` are given.
    */
   reconstruct(shards: readonly (Uint8Array | undefined)[]): Uint8Array[]
+  /**
+   * Memory for one stripe whose parity is computed where the data lies, several times as fast as from arrays
+   * elsewhere. It is empty (zeros), belongs to the caller, and may be used for one stripe after the other.
+   * @param shardBytesMax the longest data shard that has to fit.
+   */
+  createRoom(shardBytesMax: number): StripeRoom
+}
+
+/** Memory for one stripe. It is shared: other threads can read it. */
+export interface StripeRoom {
+  readonly shardBytesMax: number
+  /** Everything that the room takes (bytes). */
+  readonly sizeBytes: number
+  /** Where the `k` data shards go, each `shardBytesMax` long. */
+  readonly data: readonly Uint8Array[]
+  /**
+   * The parity of what lies in `data`. Shards are padded with zeros to the longest, rounded up to
+   * `SHARD_ALIGNMENT_BYTES`, and shards that `lengths` does not name are zeros.
+   * @param lengths bytes of the first data shards, at least one and at most `k`.
+   * @returns `m` new views of the room; they hold until the next call.
+   */
+  encode(lengths: readonly number[]): Uint8Array[]
 }
 
 /** Shard lengths are padded with zeros to a multiple of this (bytes): eight bit planes of 16 bytes. */

@@ -162,6 +162,60 @@ test('shards that were given come back as they are; nothing missing costs nothin
   assert.notEqual(rebuilt[2], all[2])
 })
 
+test('in a room the parity is the same, of any length, stripe after stripe, and of short stripes [B-40]', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.integer({ min: 1, max: 3_000 }),
+      fc.array(fc.nat(), { minLength: 1, maxLength: 4 }),
+      (k, m, shardBytesMax, seeds) => {
+        for (const machine of [wasm, scalar]) {
+          const code = new ReedSolomonCode(machine, { k, m })
+          const room = code.createRoom(shardBytesMax)
+          for (const seed of seeds) {
+            const random = new SeededRandom(seed)
+            const shards = Array.from({ length: 1 + random.integer(k) }, () =>
+              random.bytes(random.integer(shardBytesMax + 1)),
+            )
+            for (const [place, shard] of shards.entries()) room.data[place]?.set(shard)
+            const longest = Math.max(...shards.map(({ byteLength }) => byteLength))
+            const padded = Array.from({ length: k }, (_, place) => {
+              const shard = new Uint8Array(Math.ceil(longest / 128) * 128)
+              shard.set(shards[place] ?? [])
+              return shard
+            })
+            const parity = room.encode(shards.map(({ byteLength }) => byteLength))
+            assert.equal(Buffer.compare(Buffer.concat(parity), Buffer.concat(code.encode(padded))), 0)
+            for (const [place, shard] of shards.entries()) {
+              const kept = room.data[place]?.subarray(0, shard.byteLength) as Uint8Array
+              assert.equal(Buffer.compare(kept, shard), 0, 'the data stays as it was')
+            }
+          }
+        }
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
+test('a room says what it takes, can be read by other threads, and refuses what does not fit', () => {
+  const room = new ReedSolomonCode(wasm, { k: 3, m: 2 }).createRoom(1_000)
+  assert.ok(room.data[0]?.buffer instanceof SharedArrayBuffer)
+  assert.ok(room.sizeBytes >= 5_000 && room.sizeBytes <= 5_000 + 65_536)
+  assert.equal(room.data.length, 3)
+  for (const lengths of [[], [1, 1, 1, 1], [1_001], [-1], [0.5], [Number.NaN]]) {
+    assert.throws(() => room.encode(lengths), InvalidInputError, `${lengths}`)
+  }
+  for (const shardBytesMax of [0, -1, 1.5, Number.NaN]) {
+    assert.throws(() => createErasureCode(3, 2).createRoom(shardBytesMax), InvalidInputError)
+  }
+  assert.deepEqual(
+    room.encode([0, 0]).map(({ byteLength }) => byteLength),
+    [0, 0],
+  )
+})
+
 test('one shard too few is a typed error that says how many there are', () => {
   const code = createErasureCode(4, 2)
   const data = randomShards(new SeededRandom(6), 4, 128)

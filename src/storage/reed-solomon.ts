@@ -1,11 +1,12 @@
 import { InvalidInputError } from '../core/errors.ts'
 import { type Matrix, parityMatrix, reconstructionMatrix } from './cauchy-matrix.ts'
-import { type ErasureCode, SHARD_ALIGNMENT_BYTES, SHARDS_MAX } from './erasure-code.ts'
+import { type ErasureCode, SHARD_ALIGNMENT_BYTES, SHARDS_MAX, type StripeRoom } from './erasure-code.ts'
 import { NotEnoughShardsError } from './erasure-errors.ts'
 import { createScalarXorMachine } from './scalar-xor-machine.ts'
 import { createWasmXorMachine } from './wasm-xor-machine.ts'
 import { ShardTransform, type XorMachine } from './xor-machine.ts'
-import { xorProgramOf } from './xor-program.ts'
+import { type XorProgram, xorProgramOf } from './xor-program.ts'
+import { XorStripeRoom } from './xor-stripe-room.ts'
 
 /** Codes kept, each with its programs. A community uses a handful of policies. */
 const CODES_MAX = 16
@@ -24,7 +25,7 @@ const codes = new Map<string, ErasureCode>()
 /**
  * The Reed–Solomon code with `k` data and `m` parity shards, in the layout of `docs/protocol/erasure-code.md`.
  * The same instance is given for the same numbers, so its programs are made once. Works synchronously; a stripe
- * of 10 × 256 KiB takes well under a millisecond once warm.
+ * of 10 × 256 KiB takes well under a millisecond once warm, a third of that in a room (`createRoom`).
  *
  * @throws InvalidInputError unless k ≥ 1, m ≥ 1 and k + m ≤ 255.
  */
@@ -47,6 +48,7 @@ export class ReedSolomonCode implements ErasureCode {
   readonly m: number
   readonly #machine: XorMachine
   readonly #parity: Matrix
+  #parityProgram: XorProgram | undefined
   #encoder: ShardTransform | undefined
   readonly #rebuilders = new Map<string, Rebuilder>()
 
@@ -72,8 +74,12 @@ export class ReedSolomonCode implements ErasureCode {
       })
     }
     const shardBytes = checkLengths(data)
-    this.#encoder ??= new ShardTransform(this.#machine, xorProgramOf(this.#parity, true))
+    this.#encoder ??= new ShardTransform(this.#machine, this.#encoding())
     return this.#encoder.apply(data, shardBytes)
+  }
+
+  createRoom(shardBytesMax: number): StripeRoom {
+    return new XorStripeRoom(this.#machine, this.#encoding(), shardBytesMax)
   }
 
   reconstruct(shards: readonly (Uint8Array | undefined)[]): Uint8Array[] {
@@ -93,6 +99,12 @@ export class ReedSolomonCode implements ErasureCode {
     if (missing.length === 0) return present
     const rebuilt = this.#rebuilderOf(given.slice(0, k), missing).apply(present.slice(0, k), shardBytes)
     return places.map((place) => shards[place] ?? (rebuilt[missing.indexOf(place)] as Uint8Array))
+  }
+
+  /** Made once: looking for what the parity shards have in common takes tens of milliseconds. */
+  #encoding(): XorProgram {
+    this.#parityProgram ??= xorProgramOf(this.#parity, true)
+    return this.#parityProgram
   }
 
   #rebuilderOf(given: readonly number[], missing: readonly number[]): Rebuilder {

@@ -1,5 +1,5 @@
 import { SHARD_ALIGNMENT_BYTES } from './erasure-code.ts'
-import { WINDOW_BYTES, type XorMachine } from './xor-machine.ts'
+import { WINDOW_BYTES, type XorMachine, type XorMemory } from './xor-machine.ts'
 import { OPERANDS_MAX, PLANES, type XorProgram } from './xor-program.ts'
 
 /** 32-bit words in a plane, and in a block of eight planes. */
@@ -8,8 +8,7 @@ const BLOCK_WORDS = PLANE_WORDS * PLANES
 /** Blocks per turn: enough to pay for looking at an instruction, few enough for the temporaries to stay in the cache. */
 const BATCH_BLOCKS = 16
 const BATCH_WORDS = BATCH_BLOCKS * BLOCK_WORDS
-const WINDOW_WORDS = WINDOW_BYTES / 4
-/** Behind the window, the planes of the temporaries of one batch. */
+/** Behind the shards, the planes of the temporaries of one batch. */
 const TEMPORARY_WORDS = Math.ceil(OPERANDS_MAX / PLANES) * BATCH_WORDS
 
 /**
@@ -17,11 +16,16 @@ const TEMPORARY_WORDS = Math.ceil(OPERANDS_MAX / PLANES) * BATCH_WORDS
  * It gives the same bytes, more slowly (`npm run bench -- erasure` says by how much).
  */
 export function createScalarXorMachine(): XorMachine {
-  const words = new Uint32Array(WINDOW_WORDS + TEMPORARY_WORDS)
+  return { window: allocate(WINDOW_BYTES), allocate }
+}
+
+function allocate(sizeBytes: number): XorMemory {
+  const temporariesAt = Math.ceil(sizeBytes / 4)
+  const words = new Uint32Array(temporariesAt + TEMPORARY_WORDS)
   return {
-    window: new Uint8Array(words.buffer, 0, WINDOW_BYTES),
-    compile(program, strideBytes) {
-      const instructions = instructionsOf(program, strideBytes / 4)
+    bytes: new Uint8Array(words.buffer, 0, sizeBytes),
+    prepare(program, strideBytes) {
+      const instructions = instructionsOf(program, strideBytes / 4, temporariesAt)
       return (blocks) => {
         for (let first = 0; first < blocks; first += BATCH_BLOCKS) {
           const count = Math.min(BATCH_BLOCKS, blocks - first)
@@ -45,7 +49,7 @@ interface Instruction {
   other: Plane | undefined
 }
 
-function instructionsOf(program: XorProgram, strideWords: number): Instruction[] {
+function instructionsOf(program: XorProgram, strideWords: number, temporariesAt: number): Instruction[] {
   const inputPlanes = program.inputs * PLANES
   const shardPlane = (plane: number): Plane => ({
     at: Math.floor(plane / PLANES) * strideWords + (plane % PLANES) * PLANE_WORDS,
@@ -53,7 +57,7 @@ function instructionsOf(program: XorProgram, strideWords: number): Instruction[]
   })
   // Temporaries lie like the planes of more shards, so that every operand steps by one block per block.
   const temporary = (index: number): Plane => ({
-    at: WINDOW_WORDS + Math.floor(index / PLANES) * BATCH_WORDS + (index % PLANES) * PLANE_WORDS,
+    at: temporariesAt + Math.floor(index / PLANES) * BATCH_WORDS + (index % PLANES) * PLANE_WORDS,
     moves: false,
   })
   const operand = (number: number) =>

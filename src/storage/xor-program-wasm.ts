@@ -24,6 +24,10 @@ const SIMD_XOR = 0x51
 const TYPE = { i32: 0x7f, v128: 0x7b, function: 0x60, emptyBlock: 0x40 } as const
 const EXPORT = { function: 0x00 } as const
 const IMPORT = { memory: 0x02 } as const
+/** Limits of the imported memory: at least and at most so many pages, and shared with other threads. */
+const SHARED_WITH_MAXIMUM = 0x03
+/** As many pages of 64 KiB as an address of 32 bits reaches: memory of any size may be imported. */
+const PAGES_MAX = 65_536
 /** log2 of the alignment of 16 bytes. */
 const ALIGNMENT = 4
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
@@ -34,7 +38,7 @@ const AT = 1
 const FIRST_TEMPORARY = 2
 
 /**
- * A module that imports `kizuna.memory` and exports functions of one argument, the number of blocks (at least 1).
+ * A module that imports `kizuna.memory`, which is shared, and exports functions of one argument, the number of blocks (at least 1).
  * Called one after the other they run the program over slices that begin at 0, `strideBytes`, 2 × `strideBytes`, …
  *
  * Within a function a block is straight-line code: operands of shards are loaded where they are needed, at a constant
@@ -46,7 +50,9 @@ export function encodeXorModule(program: XorProgram, strideBytes: number): Uint8
   return Uint8Array.from([
     ...MAGIC_AND_VERSION,
     ...section(1, [[TYPE.function, 1, TYPE.i32, 0]]),
-    ...section(2, [[...text('kizuna'), ...text('memory'), IMPORT.memory, 0, 1]]),
+    ...section(2, [
+      [...text('kizuna'), ...text('memory'), IMPORT.memory, SHARED_WITH_MAXIMUM, 1, ...unsigned(PAGES_MAX)],
+    ]),
     ...section(
       3,
       bodies.map(() => [0]),
