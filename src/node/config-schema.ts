@@ -207,6 +207,48 @@ export const nodeConfigSchema = z.strictObject({
     .default('')
     .describe('Key (PEM file, without a passphrase) of the certificate in `apiTlsCert`.'),
 
+  discordApi: value
+    .text()
+    .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'must be an http or https address')
+    .default('https://discord.com/api')
+    .describe('Where the Discord bot finds Discord; for tests.'),
+  discordIntents: value
+    .list(16)
+    .default(['Guilds', 'GuildMessages', 'DirectMessages', 'MessageContent'])
+    .describe(
+      'What the Discord bot asks to be told. Without `MessageContent` typed commands work only by mentioning the bot.',
+    ),
+  discordPrefix: value
+    .text()
+    .regex(/^[^\s`@#/\\]{0,5}$/u, 'must be at most 5 characters without spaces, @, #, /')
+    .default('!')
+    .describe('How typed commands on Discord begin where a server chose nothing else; empty turns them off.'),
+  discordGuilds: value
+    .list(256)
+    .default([])
+    .describe(
+      'Ids of the Discord servers whose members and managers count as such. Default: every server the bot is in.',
+    ),
+  discordLook: value
+    .choice('cards', 'embeds', 'plain')
+    .default('cards')
+    .describe('How the Discord bot’s answers look: `cards`, `embeds` (for older clients) or `plain` text.'),
+  discordAttachmentBytesMax: value
+    .bytes()
+    .default(500 * 1024 ** 2)
+    .describe('Longest file that the Discord bot takes from a message or command.'),
+  discordHttpPort: value
+    .count(-1, 65_535)
+    .default(-1)
+    .describe(
+      'Port on which Discord’s interactions come by HTTP, beside the gateway; 0 takes any free one, -1 none.',
+    ),
+  discordPublicKey: value
+    .text()
+    .regex(/^([0-9a-f]{64})?$/i, 'must be 64 hex digits')
+    .default('')
+    .describe('Public key of the Discord application (General Information); signs what comes by HTTP.'),
+
   logLevel: value
     .choice('silent', ...LOG_LEVELS)
     .default('warn')
