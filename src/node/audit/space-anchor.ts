@@ -2,7 +2,7 @@ import type { PeerId } from '../../core/signing-key.ts'
 import type { RecordKind, RecordSets } from '../../records/record-sets.ts'
 import type { AuditAnchor, AuditHead } from './audit-anchor.ts'
 
-const KIND = 'audit head'
+const KIND = 'audit-head'
 const LIFETIME_MS = 400 * 24 * 60 * 60_000
 /** The oldest go first; with one an hour at most, the last three weeks of a busy node. */
 const HEADS_PER_AUTHOR_MAX = 512

@@ -65,12 +65,13 @@ export class SqliteCommandHistory implements CommandHistory {
   async summary(query: Pick<HistoryQuery, 'group' | 'since'>): Promise<CommandUse[]> {
     await this.#queue.flush()
     const { where, values } = conditionOf(query)
-    return this.#index.all<CommandUse>(
+    const rows = this.#index.all<CommandUse>(
       `SELECT command, count(*) AS count, sum(outcome <> 'ok') AS failed, count(DISTINCT caller) AS callers,
          CAST(round(avg(duration_ms)) AS INTEGER) AS averageMs, max(duration_ms) AS slowestMs
        FROM command_history ${where} GROUP BY command ORDER BY count DESC, command`,
       ...values,
     )
+    return rows.map((row) => ({ ...row }))
   }
 
   async erase(caller: string): Promise<number> {
