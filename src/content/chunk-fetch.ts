@@ -1,8 +1,10 @@
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import type { Digester } from '../core/digester.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
-import { chunkOf } from '../storage/chunk.ts'
+import { hashChunk } from '../storage/chunk.ts'
 import { openChunk } from './dds-client.ts'
 import type { RetrieveChunkCode } from './dds-messages.js'
 import { PartialChunk } from './partial-chunk.ts'
@@ -15,7 +17,7 @@ export const PROGRESS_MS = 30_000
 
 /** How asking one peer for one chunk ended. */
 export type FetchOutcome =
-  /** Verified; `sentBytes` of it came from this peer now. */
+  /** Verified; `sentBytes` of it came from this peer now. Whoever gets `bytes` is their only user. */
   | { kind: 'right'; bytes: Uint8Array; sentBytes: number }
   /** Whole, and not what its id says; or of a length that cannot be. */
   | { kind: 'wrong'; partial: PartialChunk }
@@ -31,12 +33,12 @@ export type FetchOutcome =
  * @param options.stallMs too little in this time ends it; `onBytes` hears of every byte that came.
  */
 export async function fetchChunk(
-  parts: { network: Network; clock: Clock },
+  parts: { network: Network; clock: Clock; digester: Digester; buffers: BufferPool },
   input: { peer: PeerId; id: ContentId; partial: PartialChunk | undefined },
   options: { stallMs: number; signal: AbortSignal; onBytes: (count: number) => void },
 ): Promise<FetchOutcome> {
   const { peer, id } = input
-  const partial = input.partial?.copy() ?? new PartialChunk()
+  const partial = input.partial?.copy() ?? new PartialChunk(parts.buffers)
   const startedWith = partial.filled
   const watch = new StallWatch(parts.clock, options.stallMs)
   const signal = AbortSignal.any([watch.signal, options.signal])
@@ -61,7 +63,9 @@ export async function fetchChunk(
     if (options.signal.aborted) return { kind: 'stopped', partial }
     // The store takes over this hash and does not compute it again.
     const { bytes } = partial
-    return chunkOf(bytes).id === id
+    const { id: actualId } = await hashChunk(bytes, parts.digester)
+    if (options.signal.aborted) return { kind: 'stopped', partial }
+    return actualId === id
       ? { kind: 'right', bytes, sentBytes: bytes.byteLength - startedWith }
       : { kind: 'wrong', partial }
   } catch (error) {

@@ -1,5 +1,7 @@
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import type { Digester } from '../core/digester.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
@@ -17,6 +19,8 @@ export interface ChunkSchedulerParts {
   network: Network
   clock: Clock
   metrics: Metrics
+  digester: Digester
+  buffers: BufferPool
   pool: SourcePool
   /** Tells the reputation. */
   report: (peer: PeerId, what: PeerReport) => void
@@ -58,7 +62,10 @@ export class ChunkScheduler {
     options.signal.addEventListener('abort', () => this.#close(), { once: true })
   }
 
-  /** A chunk's verified bytes, when they come. `signal` gives up this wish; others for the same chunk stay. */
+  /**
+   * A chunk's verified bytes, when they come; each who asked is a user of them and may release them. `signal` gives up
+   * this wish; others for the same chunk stay.
+   */
   want(id: ContentId, options: { order: number; signal?: AbortSignal }): Promise<Uint8Array> {
     let wanted = this.#wanted.get(id)
     if (wanted === undefined) {
@@ -66,6 +73,7 @@ export class ChunkScheduler {
       this.#wanted.set(id, wanted)
     }
     wanted.users++
+    wanted.readers++
     wanted.order = Math.min(wanted.order, options.order)
     const item = wanted
     options.signal?.addEventListener('abort', () => this.#release(item, options.signal?.reason), {
@@ -75,7 +83,7 @@ export class ChunkScheduler {
     return wanted.promise
   }
 
-  /** Bytes that were had another way, such as rebuilt from parity; the caller has verified them. */
+  /** Bytes that were had another way, such as rebuilt from parity; the caller has verified and still uses them. */
   fulfil(id: ContentId, bytes: Uint8Array): void {
     const wanted = this.#wanted.get(id)
     if (wanted !== undefined) this.#settle(wanted, bytes)
@@ -317,6 +325,7 @@ export class ChunkScheduler {
       }
       attempt.controller.abort()
     }
+    for (let others = wanted.readers; others > 1; others--) this.#parts.buffers.share(bytes)
     wanted.resolve(bytes)
     this.pump()
   }

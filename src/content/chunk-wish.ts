@@ -34,6 +34,8 @@ export interface ChunkWish {
   /** Nobody can give it now. */
   stuck: boolean
   users: number
+  /** All who ever asked for it; each gets the same bytes. */
+  readers: number
   promise: Promise<Uint8Array>
   resolve: (bytes: Uint8Array) => void
   reject: (error: unknown) => void
@@ -51,6 +53,7 @@ export function newWish(id: ContentId, order: number): ChunkWish {
     failures: 0,
     stuck: false,
     users: 0,
+    readers: 0,
   }
   return { id, order, ...nothing, promise, resolve, reject }
 }

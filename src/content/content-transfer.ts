@@ -1,5 +1,7 @@
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import type { Digester } from '../core/digester.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
@@ -7,6 +9,7 @@ import type { Random } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
+import { readPooled } from '../storage/read-pooled.ts'
 import { PROGRESS_BYTES_MIN, PROGRESS_MS } from './chunk-fetch.ts'
 import { ChunkScheduler, type PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
@@ -17,11 +20,10 @@ import type { PeerDoubts } from './peer-doubts.ts'
 import { SourcePool } from './source-pool.ts'
 import { collectShards, type Stripe } from './stripe-rebuild.ts'
 import { mayStillCome, whyTransferEnds } from './transfer-end.ts'
+import { UnstoredChunks } from './unstored-chunks.ts'
 
 /** Between two searches for peers while a chunk is stuck. */
 const SEARCH_AGAIN_MS = 2_000
-/** Verified bytes on their way to the disk; beyond this, asking waits. */
-const UNSTORED_BYTES_MAX = 8 * 2 ** 20
 /** Peers named to us as holders that one transfer takes in. */
 const HINTS_MAX = 64
 
@@ -35,6 +37,8 @@ export interface TransferParts {
   random: Random
   log: Logger
   metrics: Metrics
+  digester: Digester
+  buffers: BufferPool
   report: (peer: PeerId, what: PeerReport) => void
   doubts: PeerDoubts
   onBadChunk: (id: ContentId, peer: PeerId) => void
@@ -71,6 +75,7 @@ export class ContentTransfer {
   readonly #options: TransferOptions
   readonly #pool: SourcePool
   readonly #scheduler: ChunkScheduler
+  readonly #unstored: UnstoredChunks
   readonly #ending = new AbortController()
   readonly #stuck = new Set<ContentId>()
   readonly #rebuilding = new Set<string>()
@@ -81,14 +86,13 @@ export class ContentTransfer {
   #bytesSinceProgress = 0
   #searching = false
   #searchedAt: number | undefined
-  #unstoredBytes = 0
   #damagedHere = false
-  #stored: (() => void)[] = []
 
   constructor(parts: TransferParts, options: TransferOptions) {
     this.#parts = parts
     this.#options = options
-    const { clock, network, random, holdings, metrics, doubts } = parts
+    this.#unstored = new UnstoredChunks(parts)
+    const { clock, network, random, holdings, doubts } = parts
     this.#progressAt = clock.monotonic()
     const signal = this.#ending.signal
     this.#pool = new SourcePool(
@@ -102,7 +106,7 @@ export class ContentTransfer {
       },
     )
     this.#scheduler = new ChunkScheduler(
-      { network, clock, metrics, pool: this.#pool, report: parts.report, onBadChunk: parts.onBadChunk },
+      { ...parts, pool: this.#pool },
       {
         signal,
         peersMax: options.peersMax,
@@ -142,7 +146,7 @@ export class ContentTransfer {
   }
 
   /**
-   * A chunk's verified bytes; those fetched are stored here as well.
+   * A chunk's verified bytes; those fetched are stored here as well. The caller is a user of them (`buffer-pool.ts`).
    * @throws the one error that ended the transfer.
    */
   async get(id: ContentId, options: { order: number; signal?: AbortSignal }): Promise<Uint8Array> {
@@ -150,9 +154,7 @@ export class ContentTransfer {
     const local = await this.readLocal(id)
     if (local !== undefined) return local
     this.#ending.signal.throwIfAborted()
-    while (this.#unstoredBytes > UNSTORED_BYTES_MAX) {
-      await new Promise<void>((resolve) => this.#stored.push(resolve))
-    }
+    await this.#unstored.room()
     this.#ending.signal.throwIfAborted()
     if (this.#scheduler.waiting === 0) this.#noteProgress()
     const promise = this.#scheduler.want(id, options)
@@ -163,14 +165,15 @@ export class ContentTransfer {
   /** The chunk from our own disk; undefined when it is not there, damaged, or cannot be read now. */
   async readLocal(id: ContentId): Promise<Uint8Array | undefined> {
     const { chunks, isKept, onDamaged } = this.#parts
-    if (!(await chunks.has(id))) {
+    const sizeBytes = await chunks.sizeOf(id)
+    if (sizeBytes === undefined) {
       if (!isKept(id)) return undefined
       this.#damagedHere = true
       onDamaged(id)
       return undefined
     }
     try {
-      return await chunks.get(id)
+      return await readPooled(this.#parts, id, { sizeBytes })
     } catch (error) {
       if (isKizunaError(error, 'CHUNK_NOT_FOUND')) return undefined
       if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'DISK_ERROR')) throw error
@@ -181,8 +184,8 @@ export class ContentTransfer {
   }
 
   /** Waits until everything fetched is on the disk. */
-  async flush(): Promise<void> {
-    while (this.#unstoredBytes > 0) await new Promise<void>((resolve) => this.#stored.push(resolve))
+  flush(): Promise<void> {
+    return this.#unstored.flush()
   }
 
   /** Ends it; idempotent. Whoever still waits gets `reason`. */
@@ -192,7 +195,7 @@ export class ContentTransfer {
     this.#options.signal?.removeEventListener('abort', this.#abort)
     for (const stop of this.#stops.splice(0)) stop()
     this.#ending.abort(reason)
-    for (const resolve of this.#stored.splice(0)) resolve()
+    this.#unstored.wake()
   }
 
   readonly #abort = () => this.close(this.#options.signal?.reason)
@@ -299,15 +302,7 @@ export class ContentTransfer {
   #store(id: ContentId, bytes: Uint8Array): void {
     this.#noteProgress()
     this.#stuck.delete(id)
-    this.#unstoredBytes += bytes.byteLength
-    this.#parts.chunks
-      .put(id, bytes)
-      // A full disk stops no reader: the bytes were verified and go on to whoever asked.
-      .catch((error) => this.#parts.log.debug('fetched chunk not stored', { id, error }))
-      .finally(() => {
-        this.#unstoredBytes -= bytes.byteLength
-        for (const resolve of this.#stored.splice(0)) resolve()
-      })
+    this.#unstored.store(id, bytes)
   }
 
   #watchTime(): void {

@@ -1,5 +1,7 @@
+import { BufferPool } from '../core/buffer-pool.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import { type Digester, inlineDigester } from '../core/digester.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
@@ -44,6 +46,10 @@ export interface ContentParts {
   pins: Pins
   /** Keeps chunks that are being worked with from the garbage collector. @default leases of our own */
   leases?: ChunkLeases
+  /** Hashes what comes and what goes. @default in this thread */
+  digester?: Digester
+  /** Memory for chunks under way. @default a pool of our own */
+  buffers?: BufferPool
   network: Network
   community: Community
   /** Anything that takes reports about peers; `network/reputation.ts` in life. */
@@ -58,7 +64,7 @@ export interface ContentParts {
 
 /** The content service over its parts; call `start` before use. */
 export function createContent(parts: ContentParts, given: Partial<ContentOptions> = {}): Content {
-  const { network, chunks, clock, metrics } = parts
+  const { network, chunks, clock, metrics, digester = inlineDigester, buffers = new BufferPool() } = parts
   const log = parts.log.named('content')
   const leases = parts.leases ?? new ChunkLeases()
   const options = contentOptions(given, network.peerId)
@@ -104,6 +110,8 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
   damaged.onEvent(scrubber.noteDamage)
   const transferParts = {
     ...parts,
+    digester,
+    buffers,
     log,
     holdings,
     report,
@@ -170,10 +178,12 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
     clock,
     log,
     metrics,
+    digester,
+    buffers,
     openTransfer,
     loadManifest: manifests.load.bind(manifests),
   }
-  const publishParts = { ...parts, log, leases, holdings, kept, replicator }
+  const publishParts = { ...parts, digester, buffers, log, leases, holdings, kept, replicator }
   const settings = { friends: options.friends }
   let stopHandlers = () => {}
 
@@ -183,6 +193,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       stopHandlers = handleDdsRequests(
         {
           ...parts,
+          buffers,
           server,
           log,
           leases,

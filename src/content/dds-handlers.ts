@@ -1,3 +1,4 @@
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { InvalidInputError } from '../core/errors.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
@@ -8,6 +9,7 @@ import type { PeerId } from '../core/signing-key.ts'
 import type { Network, RequestContext } from '../network/network.ts'
 import type { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
+import { readPooled } from '../storage/read-pooled.ts'
 import type { AuditAnswers } from './audit-answers.ts'
 import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
@@ -56,6 +58,7 @@ export interface DdsHandlerParts {
   server: DdsServer
   network: Network
   chunks: ChunkStore
+  buffers: BufferPool
   community: Community
   holdings: Holdings
   kept: KeptObjects
@@ -172,7 +175,7 @@ async function* answerStore(
   if (!options.stores() || (facts !== undefined && parts.kept.isDeclined(facts.root))) {
     return yield answer(StoreChunkCode.STORE_REFUSED_QUOTA)
   }
-  const bytes = await joinFrames(body, request.sizeBytes)
+  const bytes = await joinFrames(body, request.sizeBytes, parts.buffers)
   using _lease = parts.leases.hold([id])
   let known = false
   try {
@@ -184,6 +187,8 @@ async function* answerStore(
     }
     if (isKizunaError(error) && error.kind === 'busy') return yield answer(StoreChunkCode.STORE_REFUSED_QUOTA)
     throw error
+  } finally {
+    parts.buffers.release(bytes)
   }
   // A chunk sent alone, as in the DDS plan's first version, is an object of its own.
   const kept = facts ?? {
@@ -221,19 +226,24 @@ async function* answerRetrieve(
   const length = request.length === 0 ? left : Math.min(request.length, left)
   let bytes: Uint8Array
   try {
-    bytes = await parts.chunks.get(id, { offset: request.offset, length })
+    bytes = await readPooled(parts, id, { sizeBytes, offset: request.offset, length })
   } catch (error) {
     const codes = ['CHUNK_CORRUPT', 'CHUNK_NOT_FOUND', 'DISK_ERROR']
     if (!codes.some((code) => isKizunaError(error, code))) throw error
     parts.onDamaged(id)
     return yield retrieved(RetrieveChunkCode.RETRIEVE_DAMAGED)
   }
-  yield retrieved(RetrieveChunkCode.RETRIEVE_OK, {
-    totalSizeBytes: sizeBytes,
-    offset: request.offset,
-    length,
-  })
-  yield* framesOf(bytes)
+  try {
+    yield retrieved(RetrieveChunkCode.RETRIEVE_OK, {
+      totalSizeBytes: sizeBytes,
+      offset: request.offset,
+      length,
+    })
+    // Whoever asks for the next frame has no more use for the one before.
+    yield* framesOf(bytes)
+  } finally {
+    parts.buffers.release(bytes)
+  }
   parts.metrics.count('kizuna_chunks_served_total')
   parts.metrics.count('kizuna_chunk_bytes_served_total', {}, length)
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { BufferPool } from '../core/buffer-pool.ts'
 import { contentIdOf } from '../core/content-id.ts'
 import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../core/limits.ts'
 import { signingKeyFromSeed } from '../core/signing-key.ts'
@@ -33,7 +34,8 @@ const INVALID = { code: 'INVALID_INPUT' }
 const id = contentIdOf(Buffer.from('a chunk'))
 const peer = signingKeyFromSeed(new Uint8Array(32)).peerId
 
-const join = (frames: Iterable<Uint8Array>, sizeBytes: number) => joinFrames(arriving(frames), sizeBytes)
+const join = (frames: Iterable<Uint8Array>, sizeBytes: number) =>
+  joinFrames(arriving(frames), sizeBytes, new BufferPool())
 
 async function* arriving(frames: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* frames

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../core/buffer-pool.ts'
 import { type ContentId, contentIdFromDigest, digestOf } from '../core/content-id.ts'
 import { InvalidInputError } from '../core/errors.ts'
 import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../core/limits.ts'
@@ -82,12 +83,16 @@ export function* framesOf(bytes: Uint8Array): Generator<Uint8Array> {
 }
 
 /**
- * Puts frames together to exactly `sizeBytes`.
+ * Puts frames together to exactly `sizeBytes`, in memory of the pool; the caller is a user of it.
  * @throws InvalidInputError as soon as there is more, or at the end when there is less.
  */
-export async function joinFrames(frames: AsyncIterator<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {
+export async function joinFrames(
+  frames: AsyncIterator<Uint8Array>,
+  sizeBytes: number,
+  buffers: BufferPool,
+): Promise<Uint8Array> {
   if (sizeBytes > CHUNK_BYTES_MAX) throw new InvalidInputError({ what: 'A chunk', reason: 'it is too long' })
-  const bytes = new Uint8Array(sizeBytes)
+  const bytes = buffers.take(sizeBytes)
   let filled = 0
   for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
     if (filled + next.value.byteLength > sizeBytes) {

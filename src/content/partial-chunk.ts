@@ -1,3 +1,4 @@
+import { BufferPool } from '../core/buffer-pool.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import type { PeerId } from '../core/signing-key.ts'
 
@@ -12,9 +13,15 @@ interface Part {
  * sent them, nobody knows who lied; once the right bytes are there, comparing the parts tells.
  */
 export class PartialChunk {
-  #bytes = new Uint8Array(0)
+  readonly #buffers: BufferPool
+  #bytes: Uint8Array = new Uint8Array(0)
   #filled = 0
   readonly #parts: Part[] = []
+
+  /** @param buffers where the bytes get their memory; whoever takes them from a whole chunk is their user. */
+  constructor(buffers: BufferPool = new BufferPool()) {
+    this.#buffers = buffers
+  }
 
   get bytes(): Uint8Array {
     return this.#bytes
@@ -35,8 +42,9 @@ export class PartialChunk {
 
   /** The same again, so that two peers can go on from here without writing into each other's bytes. */
   copy(): PartialChunk {
-    const other = new PartialChunk()
-    other.#bytes = this.#bytes.slice()
+    const other = new PartialChunk(this.#buffers)
+    other.#bytes = this.#buffers.take(this.#bytes.byteLength)
+    other.#bytes.set(this.#bytes.subarray(0, this.#filled))
     other.#filled = this.#filled
     other.#parts.push(...this.#parts.map((part) => ({ ...part })))
     return other
@@ -47,8 +55,9 @@ export class PartialChunk {
     if (sizeBytes > CHUNK_BYTES_MAX || sizeBytes < this.#filled) return false
     if (sizeBytes === this.#bytes.byteLength) return true
     // Not cleared: nobody looks beyond what was filled.
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer)
+    const bytes = this.#buffers.take(sizeBytes)
     bytes.set(this.#bytes.subarray(0, this.#filled))
+    this.#buffers.release(this.#bytes)
     this.#bytes = bytes
     return true
   }

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import type { Digester } from '../core/digester.ts'
 import { AbortedError, InvalidInputError } from '../core/errors.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
@@ -26,6 +27,8 @@ export interface RetrieveParts {
   clock: Clock
   log: Logger
   metrics: Metrics
+  digester: Digester
+  buffers: BufferPool
   loadManifest: (
     id: ContentId,
     options: { signal?: AbortSignal; timeoutMs: number },
@@ -103,9 +106,10 @@ async function* readRange(
     stripeOf: (chunk) => manifest.stripeOf(chunk),
     onRebuilt: () => options.onProgress?.({ phase: 'rebuild', done, total: range.length, unit: 'bytes' }),
   })
-  const wholeHash = range.whole ? createHash('sha256') : undefined
+  const { digester, buffers } = parts
+  const wholeHash = range.whole ? digester.stream(manifest.sizeBytes) : undefined
   let done = 0
-  let held: Uint8Array | undefined
+  let held: HeldPiece | undefined
   try {
     for await (const { index, bytes } of inOrder(transfer, manifest, first, last)) {
       if (bytes.byteLength !== manifest.sizeOf(index)) {
@@ -114,7 +118,9 @@ async function* readRange(
           reason: `chunk ${index} has another length than the manifest says`,
         })
       }
-      wholeHash?.update(bytes)
+      const hashed = wholeHash?.update(bytes)
+      // Awaited before the piece goes out; until then it is nobody's.
+      hashed?.catch(() => {})
       const plain = open(id, manifest, options.key, bytes, index)
       const start = cut.offsetOf(index)
       const piece = plain.subarray(Math.max(range.offset - start, 0), end - start)
@@ -126,18 +132,45 @@ async function* readRange(
         unit: 'bytes',
         peers: transfer.activePeers,
       })
-      if (held !== undefined) yield held
-      held = piece
+      if (held !== undefined) yield* handOut(held, buffers, options)
+      held = { piece, bytes, hashed }
     }
     options.onProgress?.({ phase: 'verify', done, total: range.length, unit: 'bytes' })
-    if (wholeHash !== undefined && !wholeHash.digest().equals(manifest.sha256)) {
+    if (wholeHash !== undefined && Buffer.compare(await wholeHash.digest(), manifest.sha256) !== 0) {
       throw new ContentCorruptError({ id, reason: 'its whole hash is not the one its manifest promises' })
     }
     await transfer.flush()
-    if (held !== undefined && held.byteLength > 0) yield held
+    if (held !== undefined && held.piece.byteLength > 0) yield* handOut(held, buffers, options)
   } finally {
+    wholeHash?.end()
     transfer.close()
   }
+}
+
+/** A piece that waits for the next one to come, the chunk it is of, and when that is in the whole hash. */
+interface HeldPiece {
+  piece: Uint8Array
+  bytes: Uint8Array
+  hashed: Promise<void> | undefined
+}
+
+/** Gives a piece to the reader, and its chunk's memory back to the pool. */
+async function* handOut(
+  { piece, bytes, hashed }: HeldPiece,
+  buffers: BufferPool,
+  { reuse = false }: RetrieveOptions,
+): AsyncGenerator<Uint8Array> {
+  await hashed
+  const isLent = piece.buffer === bytes.buffer && bytes.buffer instanceof SharedArrayBuffer
+  if (isLent && reuse) {
+    yield piece
+    buffers.release(bytes)
+    return
+  }
+  // The reader may keep it, and must not meet memory that other threads share. Decrypted bytes are its own anyway.
+  const own = isLent ? piece.slice() : piece
+  buffers.release(bytes)
+  yield own
 }
 
 /** Chunks first to last in order; those ahead are on their way while one is read. */

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { MessageChannel } from 'node:worker_threads'
+import { BufferPool } from '../core/buffer-pool.ts'
 import { type Clock, SystemClock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { type Logger, silentLogger } from '../core/log.ts'
@@ -104,6 +105,8 @@ export class TestSpace {
         index,
         chunks,
         pins: new Pins({ index, clock: this.clock }),
+        // Whoever reads what it has released gets wrong bytes at once.
+        buffers: new BufferPool({ poison: true }),
         network,
         community: this.#communityOf(network, view),
         reputation: {

@@ -26,7 +26,7 @@ export class BufferPool {
 
   /** A buffer of exactly this length; what is in it is of no meaning. */
   take(sizeBytes: number): Uint8Array {
-    if (sizeBytes < POOLED_BYTES_MIN || sizeBytes > POOLED_BYTES_MAX) return Buffer.allocUnsafeSlow(sizeBytes)
+    if (sizeBytes < POOLED_BYTES_MIN || sizeBytes > POOLED_BYTES_MAX) return freshBytes(sizeBytes)
     const roomBytes = roomFor(sizeBytes)
     const spare = this.#spare.get(roomBytes)?.pop()
     if (spare !== undefined) this.#spareBytes -= roomBytes
@@ -58,6 +58,10 @@ export class BufferPool {
     if (spare === undefined) this.#spare.set(memory.byteLength, [memory as SharedArrayBuffer])
     else spare.push(memory as SharedArrayBuffer)
   }
+}
+
+function freshBytes(sizeBytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer)
 }
 
 /** A power of two, so that chunks of nearly one length serve each other. */
