@@ -4,12 +4,14 @@ import { type ContentId, contentIdOf } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { SeededRandom } from '../core/random.ts'
 import { type Chunk, chunkOf } from './chunk.ts'
+import { freshMemory } from './chunk-memory.ts'
 import { decodeManifest } from './content-manifest.ts'
 import type { ErasureCode } from './erasure-code.ts'
 import { ManifestBuilder } from './manifest-builder.ts'
 import { ManifestLayout } from './manifest-layout.ts'
 import { addParity, rebuildStripe, shardIds } from './parity.ts'
 import { createErasureCode } from './reed-solomon.ts'
+import { StripeMemory } from './stripe-memory.ts'
 
 const random = new SeededRandom(21)
 const code = createErasureCode(4, 2)
@@ -18,12 +20,16 @@ async function* asChunks(sizes: readonly number[]): AsyncGenerator<Chunk> {
   for (const size of sizes) yield chunkOf(random.bytes(size))
 }
 
+const inRooms = (chunkBytesMax = 100_000) => ({
+  memory: new StripeMemory({ outside: freshMemory }, { chunkBytesMax }),
+})
+
 async function publish(sizes: readonly number[], erasureCode: ErasureCode) {
   const builder = new ManifestBuilder({ profile: 'cdc', k: erasureCode.k, m: erasureCode.m })
   const stored = new Map<ContentId, Uint8Array>()
   const order: string[] = []
-  for await (const { kind, chunk, stripe, shard } of addParity(asChunks(sizes), erasureCode)) {
-    stored.set(chunk.id, chunk.bytes)
+  for await (const { kind, chunk, stripe, shard } of addParity(asChunks(sizes), erasureCode, inRooms())) {
+    stored.set(chunk.id, chunk.bytes.slice())
     order.push(`${kind} ${stripe}.${shard}`)
     if (kind === 'data') builder.addChunk(chunk.id, chunk.bytes.byteLength)
     else builder.addParity([chunk.id])

@@ -1,12 +1,12 @@
-import { BufferPool } from '../core/buffer-pool.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { type Digester, inlineDigester } from '../core/digester.ts'
 import { InvalidInputError } from '../core/errors.ts'
-import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import { type Chunk, chunkOf, hashChunk } from './chunk.ts'
-import type { ErasureCode, StripeRoom } from './erasure-code.ts'
+import { freshMemory } from './chunk-memory.ts'
+import type { ErasureCode } from './erasure-code.ts'
 import { StripeInconsistentError } from './errors.ts'
 import type { StripePlaces } from './manifest-layout.ts'
+import { StripeMemory } from './stripe-memory.ts'
 
 /** What leaves `addParity`: the chunks as they came, and after each stripe its parity. */
 export type StripedChunk =
@@ -15,39 +15,40 @@ export type StripedChunk =
 
 /** How parity is made. */
 export interface ParityOptions {
-  /** No chunk is longer. @default CHUNK_BYTES_MAX */
-  chunkBytesMax?: number
+  /** Where the chunks' bytes came from. @default memory of its own */
+  memory?: StripeMemory
   /** @default in this thread */
   digester?: Digester
-  /** Where parity chunks get their memory; whoever takes one is its user. */
-  buffers?: Pick<BufferPool, 'take'>
 }
 
 /**
  * Lets chunks through and adds, after every `k` of them and at the end, the `m` parity chunks of their stripe.
- * Holds a copy of one stripe. Shards are padded with zeros to the stripe's longest chunk, rounded up to
+ * Holds one stripe. Shards are padded with zeros to the stripe's longest chunk, rounded up to
  * `SHARD_ALIGNMENT_BYTES`; a last stripe with fewer than k chunks is filled with shards of zeros that nobody stores.
+ *
+ * Chunks whose bytes were taken from `memory` are not copied for it. Parity chunks come from there: whoever gets one
+ * is its user, as with a data chunk.
  */
 export async function* addParity(
   chunks: AsyncIterable<Chunk>,
   code: ErasureCode,
   options: ParityOptions = {},
 ): AsyncGenerator<StripedChunk> {
-  const { chunkBytesMax = CHUNK_BYTES_MAX, digester = inlineDigester, buffers = new BufferPool() } = options
-  const room = code.createRoom(chunkBytesMax)
+  const { digester = inlineDigester, memory = new StripeMemory({ outside: freshMemory }) } = options
+  memory.begin(code)
   let stripe = 0
-  let lengths: number[] = []
+  let held: Chunk[] = []
   for await (const chunk of chunks) {
-    const shard = lengths.length
-    room.data[shard]?.set(chunk.bytes)
-    lengths.push(chunk.bytes.byteLength)
-    yield { kind: 'data', chunk, stripe, shard }
-    if (lengths.length < code.k) continue
-    yield* parityOf(room, lengths, { stripe, k: code.k, digester, buffers })
-    lengths = []
+    held.push(chunk)
+    // Whoever stores it may be done with it before the stripe is whole.
+    memory.share(chunk.bytes)
+    yield { kind: 'data', chunk, stripe, shard: held.length - 1 }
+    if (held.length < code.k) continue
+    yield* parityOf(held, { stripe, k: code.k, memory, digester })
+    held = []
     stripe++
   }
-  if (lengths.length > 0) yield* parityOf(room, lengths, { stripe, k: code.k, digester, buffers })
+  if (held.length > 0) yield* parityOf(held, { stripe, k: code.k, memory, digester })
 }
 
 /** The ids of a stripe's shards: k data places (undefined where the last stripe has none) and m parity. */
@@ -93,19 +94,17 @@ export function rebuildStripe(
 }
 
 async function* parityOf(
-  room: StripeRoom,
-  lengths: readonly number[],
-  at: { stripe: number; k: number; digester: Digester; buffers: Pick<BufferPool, 'take'> },
+  held: readonly Chunk[],
+  at: { stripe: number; k: number; memory: StripeMemory; digester: Digester },
 ): AsyncGenerator<StripedChunk> {
-  const { stripe, k, digester, buffers } = at
-  // Copied out at once: the room takes the next stripe while these are hashed and stored.
-  const coming = room.encode(lengths).map((parity) => {
-    const bytes = buffers.take(parity.byteLength)
-    bytes.set(parity)
+  const { stripe, k, memory, digester } = at
+  const coming = memory.parityOf(held.map(({ bytes }) => bytes)).map((bytes) => {
     const chunk = hashChunk(bytes, digester)
+    // Whoever comes to it gets the error; before that it is nobody's.
     chunk.catch(() => {})
     return chunk
   })
+  for (const { bytes } of held) memory.release(bytes)
   for (const [index, chunk] of coming.entries()) {
     yield { kind: 'parity', chunk: await chunk, stripe, shard: k + index }
   }
