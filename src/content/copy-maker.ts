@@ -118,7 +118,7 @@ export class CopyMaker {
     const { audits, members, holdings } = this.#parts
     const result = await pushCopies(this.#parts, input, options)
     audits.noteRestored(input.peer, result.kept)
-    options.onCopied?.((result.sent.length + result.fetched.length) * input.chunkBytesMax)
+    options.onCopied?.(result.copiedBytes)
     if (result.refused) members.noteRefusal(input.peer)
     return input.ids.every((id) => holdings.keeps(input.peer, id))
   }
@@ -127,7 +127,7 @@ export class CopyMaker {
     { facts, manifestIds, ids, chunkBytesMax }: Parameters<typeof pushCopies>[1],
     options: EnsureOptions,
   ): Promise<boolean> {
-    const { kept, fetchForSpace, log, self } = this.#parts
+    const { kept, chunks, fetchForSpace, log, self } = this.#parts
     const missing = [...new Set([...manifestIds, ...ids])].filter((id) => !kept.isKept(id))
     const signal = AbortSignal.any([this.#stopping.signal, ...(options.signal ? [options.signal] : [])])
     let count = 0
@@ -137,7 +137,7 @@ export class CopyMaker {
         await options.budget?.(batch.length * chunkBytesMax, signal)
         for await (const id of fetchForSpace(facts, batch, [], signal)) {
           options.onKept?.(id, self)
-          options.onCopied?.(chunkBytesMax)
+          options.onCopied?.((await chunks.sizeOf(id)) ?? chunkBytesMax)
           count++
         }
       }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SeededRandom } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import { VirtualClock } from '../core/virtual-clock.ts'
 import { openIndexDatabase } from '../storage/index-database.ts'
@@ -123,6 +124,7 @@ test('departures for good are counted per member and day, over restarts, and tak
   const clock = new VirtualClock()
   const turnover = new Turnover({ index })
   const first = turnover.leavesPerDay
+  const WEEK_DAYS = 9
   assert.ok(Math.abs(first - 1 / 180) < 1e-9)
   const all = ['a', 'b', 'c', 'd'].map((peer) => memberOf(peer))
   const watch = async (members: MemberView[], days: number) => {
@@ -131,20 +133,53 @@ test('departures for good are counted per member and day, over restarts, and tak
       turnover.observe(members, clock.now(), 10 * MINUTE_MS)
     }
   }
-  await watch(all, 20)
+  await watch(all, 30)
   const calm = turnover.leavesPerDay
   assert.ok(calm < first)
-  await watch([...all.slice(0, 2), memberOf('c', { leaving: true })], 1)
+  const two = all.slice(0, 2)
+  const leaver = memberOf('c', { leaving: true })
+  await watch([...two, leaver], 1)
+  assert.ok(turnover.leavesPerDay <= calm, 'of the last week it is not known yet who left in it')
+  await watch([...two, leaver], WEEK_DAYS)
   assert.ok(turnover.leavesPerDay > 2 * calm, 'one left, one is no member any more')
   turnover.save()
-  assert.ok(Math.abs(new Turnover({ index }).leavesPerDay - turnover.leavesPerDay) < 1e-9)
+  const again = new Turnover({ index })
+  assert.ok(Math.abs(again.leavesPerDay - turnover.leavesPerDay) < 1e-9)
   const before = turnover.leavesPerDay
   await watch(all, 1)
   assert.ok(
     turnover.leavesPerDay < before * 0.8,
     'who said that it leaves is back; who was removed is somebody new',
   )
-  const lost = memberOf('d', { online: false, lastSeenAt: clock.now() - 8 * DAY_MS })
-  await watch([...all.slice(0, 3), lost], 1)
-  assert.ok(turnover.leavesPerDay > calm)
+  const back = turnover.leavesPerDay
+  const lostAt = clock.now()
+  await watch([...all.slice(0, 3), memberOf('d', { online: false, lastSeenAt: lostAt })], 2 * WEEK_DAYS)
+  assert.ok(turnover.leavesPerDay > back)
+})
+
+test('the measured rate of departures is the true one, however short members stay', async () => {
+  const clock = new VirtualClock()
+  const random = new SeededRandom(1)
+  const turnover = new Turnover({
+    index: openIndexDatabase(new MemoryDisk().openDatabase('index.db')),
+  })
+  const STAY_DAYS = 5
+  const MEMBERS = 40
+  const members = new Map<string, MemberView>()
+  let born = 0
+  for (let step = 0; step < 80 * 24; step++) {
+    await clock.advance(60 * MINUTE_MS)
+    for (const [peer, member] of members) {
+      if (member.online && random.fraction() < 1 / (STAY_DAYS * 24))
+        members.set(peer, { ...member, online: false, lastSeenAt: clock.now() })
+      else if (!member.online && clock.now() - member.lastSeenAt > 8 * DAY_MS) members.delete(peer)
+    }
+    while ([...members.values()].filter(({ online }) => online).length < MEMBERS) {
+      const peer = `member ${born++}`
+      members.set(peer, memberOf(peer))
+    }
+    for (let part = 0; part < 6; part++) turnover.observe([...members.values()], clock.now(), 10 * MINUTE_MS)
+  }
+  const ratio = turnover.leavesPerDay * STAY_DAYS
+  assert.ok(ratio > 0.93 && ratio < 1.07, `${ratio} of the true rate`)
 })

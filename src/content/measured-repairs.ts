@@ -1,3 +1,4 @@
+import type { ContentId } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { MembersNow } from './counting-members.ts'
 import type { RepairTimes } from './durability-odds.ts'
@@ -24,21 +25,28 @@ export class MeasuredRepairs {
 }
 
 /**
- * How long ago the newest of the losses was that a group was repaired for: since the last sign of life of a holder
- * whose copies count no more. Undefined when they were lost in another way.
+ * How long ago the copies were lost that are about to be made again: for each of them since the last sign of life of
+ * the holder that counts no more, the newest first where more were lost than are wanted. A holder is told once, however
+ * many of its chunks are wanted. Nothing for copies that were lost in another way.
  *
- * @param keepers all who are known to have kept something of the group.
+ * @param wanted the chunks that should come to somebody, one as often as copies of it are wanted.
+ * @param keepersOf all who are known to have kept a chunk.
  */
-export function lostSinceMs(
-  keepers: Iterable<PeerId>,
+export function lossAgesMs(
+  wanted: readonly ContentId[],
+  keepersOf: (id: ContentId) => readonly PeerId[],
   members: MembersNow,
   isUrgent: boolean,
-): number | undefined {
+): number[] {
   const waitedFor = isUrgent ? members.counting : members.awaited
-  let newest: number | undefined
-  for (const peer of keepers) {
-    const awayMs = waitedFor.has(peer) ? undefined : members.awayMsOf(peer)
-    if (awayMs !== undefined && awayMs > 0) newest = Math.min(newest ?? Infinity, awayMs)
+  const ages = new Map<PeerId, number>()
+  for (const [id, copies] of Map.groupBy(wanted, (each) => each)) {
+    const gone = keepersOf(id).flatMap((peer) => {
+      const awayMs = waitedFor.has(peer) ? 0 : (members.awayMsOf(peer) ?? 0)
+      return awayMs > 0 ? [{ peer, awayMs }] : []
+    })
+    gone.sort((a, b) => a.awayMs - b.awayMs)
+    for (const { peer, awayMs } of gone.slice(0, copies.length)) ages.set(peer, awayMs)
   }
-  return newest
+  return [...ages.values()]
 }

@@ -56,6 +56,8 @@ export interface PushResult {
   /** Those of them that were sent, and those that it fetched from others; the rest it had. */
   sent: ContentId[]
   fetched: ContentId[]
+  /** What was sent, and what the fetched ones had at most. */
+  copiedBytes: number
   refused: boolean
 }
 
@@ -82,6 +84,7 @@ export async function pushCopies(
     }
   }
   let refused = false
+  let copiedBytes = 0
   try {
     for (let start = 0; start < ids.length; start += HAVE_IDS_MAX) {
       const batch = ids.slice(start, start + HAVE_IDS_MAX)
@@ -94,11 +97,13 @@ export async function pushCopies(
     const worker = async () => {
       for (let id = missing.shift(); id !== undefined && !refused; id = missing.shift()) {
         const outcome = await sendOne(parts, input, id, options)
-        if (outcome === 'kept') {
+        if (outcome === 'refused') refused = true
+        else if (outcome === 'not-here') remote.push(id)
+        else {
           note([id])
           sent.push(id)
-        } else if (outcome === 'refused') refused = true
-        else remote.push(id)
+          copiedBytes += outcome.sentBytes
+        }
       }
     }
     const fitting = Math.floor(IN_FLIGHT_BYTES_PER_PEER / input.chunkBytesMax)
@@ -110,6 +115,7 @@ export async function pushCopies(
       const noteFetched = (found: readonly ContentId[]) => {
         note(found)
         fetched.push(...found)
+        copiedBytes += found.length * input.chunkBytesMax
       }
       refused = await instruct(parts, input, batch, noteFetched, options)
     }
@@ -120,7 +126,7 @@ export async function pushCopies(
     parts.metrics.count('kizuna_placements_failed_total', { code: error.code })
     refused ||= error.kind === 'denied'
   }
-  return { kept: [...kept], sent, fetched, refused }
+  return { kept: [...kept], sent, fetched, copiedBytes, refused }
 }
 
 async function sendOne(
@@ -128,7 +134,7 @@ async function sendOne(
   input: PushInput,
   id: ContentId,
   options: PushOptions,
-): Promise<'kept' | 'refused' | 'not-here'> {
+): Promise<{ sentBytes: number } | 'refused' | 'not-here'> {
   let bytes: Uint8Array
   try {
     bytes = await parts.chunks.get(id, signalOf(options))
@@ -147,7 +153,7 @@ async function sendOne(
   if (code === 'STORE_OK') {
     parts.metrics.count('kizuna_chunks_pushed_total')
     parts.metrics.count('kizuna_chunk_bytes_pushed_total', {}, bytes.byteLength)
-    return 'kept'
+    return { sentBytes: bytes.byteLength }
   }
   parts.log.debug('copy refused', { peer: input.peer, id, code })
   return 'refused'

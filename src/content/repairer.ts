@@ -4,17 +4,18 @@ import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Network } from '../network/network.ts'
 import type { Budget, CopyMaker, EnsureOptions } from './copy-maker.ts'
-import type { CountingMembers } from './counting-members.ts'
+import type { CountingMembers, MembersNow } from './counting-members.ts'
 import type { ObjectFacts } from './dds-protocol.ts'
+import type { RepairTimes } from './durability-odds.ts'
 import { hearOfAbsent } from './hear-of-absent.ts'
 import type { Holdings } from './holdings.ts'
 import type { KeptObject } from './kept-objects.ts'
 import type { KnownCopies } from './known-copies.ts'
-import type { LackingGroups } from './lacking-groups.ts'
-import { lostSinceMs, type MeasuredRepairs } from './measured-repairs.ts'
-import type { ObjectGroups } from './object-groups.ts'
+import { type LackingGroups, nameOf } from './lacking-groups.ts'
+import { lossAgesMs, type MeasuredRepairs } from './measured-repairs.ts'
+import type { KnownGroups, ObjectGroups } from './object-groups.ts'
 import type { ObjectManifest } from './object-manifest.ts'
-import { strengthOf } from './plan-copies.ts'
+import { type PlacementGroup, strengthOf } from './plan-copies.ts'
 import { RepairQueue } from './repair-queue.ts'
 
 /** Objects under repair at once. */
@@ -122,8 +123,8 @@ export class Repairer {
     const now = members.now()
     const groups = lacking.acting(object, known, now)
     if (groups.length === 0) return
-    const counting = copies.heldBy(now.counting)
-    const margins = new Map(groups.map((group) => [group, strengthOf(group, counting).margin]))
+    const plannedAt = this.#parts.clock.monotonic()
+    const losses = this.#lossesOf(known, groups, now)
     let count = 0
     const { budget } = this.#options
     await this.ensure(object, manifest, {
@@ -138,10 +139,9 @@ export class Repairer {
     for (const group of groups) {
       const lackedMs = left.has(group) ? undefined : lacking.resolve(group)
       if (lackedMs === undefined) continue
-      const isUrgent = (margins.get(group) ?? 0) < 1
-      const keepers = new Set(group.ids.flatMap((id) => this.#parts.holdings.keepersOf(id)))
-      const tookMs = lostSinceMs(keepers, after, isUrgent) ?? this.#options.graceMs + lackedMs
-      this.#parts.measured.note(isUrgent ? 'urgent' : 'calm', tookMs)
+      const { kind, agesMs } = losses.get(nameOf(group)) ?? { kind: 'calm', agesMs: [] }
+      const repairedMs = this.#parts.clock.monotonic() - plannedAt
+      for (const ageMs of agesMs) this.#parts.measured.note(kind, ageMs + repairedMs)
       metrics.observeSeconds('kizuna_repair_seconds', lackedMs / 1000)
     }
     if (left.size > 0) this.#queue.failed(object.root, this.#parts.clock.monotonic())
@@ -153,6 +153,24 @@ export class Repairer {
       copies: count,
       lacking: left.size,
     })
+  }
+
+  /** Since when the copies are gone that these groups lack, and how urgent it is to have them again. */
+  #lossesOf(
+    known: KnownGroups,
+    groups: readonly PlacementGroup[],
+    members: MembersNow,
+  ): Map<string, { kind: keyof RepairTimes; agesMs: number[] }> {
+    const { copies, holdings, lacking } = this.#parts
+    const counting = copies.heldBy(members.counting)
+    const keepersOf = (id: ContentId) => holdings.keepersOf(id)
+    return new Map(
+      lacking.of({ ...known, groups }, members).map(({ group, ids }) => {
+        const isUrgent = strengthOf(group, counting).margin < 1
+        const agesMs = lossAgesMs(ids, keepersOf, members, isUrgent)
+        return [nameOf(group), { kind: isUrgent ? 'urgent' : 'calm', agesMs }]
+      }),
+    )
   }
 
   /** What looks lost may only be news that has not reached us. */
