@@ -28,6 +28,8 @@ const SPKI_HEADER = Buffer.from('302a300506032b6570032100', 'hex')
 /** Signatures are checked often by few peers; parsing a key costs as much as a check. */
 const PUBLIC_KEY_CACHE_MAX = 1024
 const publicKeyCache = new Map<PeerId, KeyObject>()
+/** Placement hashes every member's key for every group of chunks. */
+const publicKeyBytesCache = new Map<PeerId, Uint8Array>()
 
 /** The key pair of a 32-byte seed. */
 export function signingKeyFromSeed(seed: Uint8Array): SigningKey {
@@ -60,9 +62,14 @@ export function peerIdFromPublicKey(publicKey: Uint8Array): PeerId {
   return base58btc.encode(Buffer.concat([PEER_ID_PREFIX, publicKey])).slice(1) as PeerId
 }
 
-/** The 32-byte public key inside a peer id. */
+/** The 32-byte public key inside a peer id; not to be written to. */
 export function publicKeyOf(peerId: PeerId): Uint8Array {
-  return base58btc.decode(`z${peerId}`).subarray(PEER_ID_PREFIX.length)
+  const known = publicKeyBytesCache.get(peerId)
+  if (known !== undefined) return known
+  const bytes = base58btc.decode(`z${peerId}`).subarray(PEER_ID_PREFIX.length)
+  if (publicKeyBytesCache.size >= PUBLIC_KEY_CACHE_MAX) publicKeyBytesCache.clear()
+  publicKeyBytesCache.set(peerId, bytes)
+  return bytes
 }
 
 /**
