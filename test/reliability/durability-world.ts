@@ -11,7 +11,7 @@ import { CountingMembers, type MembersNow } from '../../src/content/counting-mem
 import { lossOdds } from '../../src/content/durability-odds.ts'
 import type { Holdings } from '../../src/content/holdings.ts'
 import { KnownCopies } from '../../src/content/known-copies.ts'
-import { lostSinceMs, MeasuredRepairs } from '../../src/content/measured-repairs.ts'
+import { lossAgesMs, MeasuredRepairs } from '../../src/content/measured-repairs.ts'
 import {
   groupsOf,
   type PlacementGroup,
@@ -76,7 +76,9 @@ interface SimulatedObject {
   holders: Map<ContentId, Set<PeerId>>
   isLost: boolean
   /** When the copies that are on their way are there. */
-  arriving: { at: number; copies: { id: ContentId; peer: PeerId }[]; margin: number } | undefined
+  arriving:
+    | { at: number; copies: { id: ContentId; peer: PeerId }[]; isUrgent: boolean; lostAt: number[] }
+    | undefined
 }
 
 export class DurabilityWorld {
@@ -197,18 +199,26 @@ export class DurabilityWorld {
       this.#dirty.add(object)
       return
     }
-    this.#land(object, members)
+    this.#land(object)
     const { group } = object
     const copies = planCopies(group, forRepair(object, members), members.candidates(1))
     if (copies.length === 0) return
     this.#dirty.add(object)
     if (strengthOf(group, heldBy(object, members.online)).margin < 0) return
-    const { margin } = strengthOf(group, heldBy(object, members.counting))
-    object.arriving = { at: this.#nowMs + this.#rates.copyMs, copies, margin }
+    const isUrgent = strengthOf(group, heldBy(object, members.counting)).margin < 1
+    const keepersOf = (id: ContentId) => [...(object.holders.get(id) ?? [])]
+    const agesMs = lossAgesMs(
+      copies.map(({ id }) => id),
+      keepersOf,
+      members,
+      isUrgent,
+    )
+    const lostAt = agesMs.map((ageMs) => this.#nowMs - ageMs)
+    object.arriving = { at: this.#nowMs + this.#rates.copyMs, copies, isUrgent, lostAt }
   }
 
   /** Copies that were on their way are there. */
-  #land(object: SimulatedObject, members: MembersNow): void {
+  #land(object: SimulatedObject): void {
     const { arriving } = object
     if (arriving === undefined) return
     object.arriving = undefined
@@ -218,10 +228,8 @@ export class DurabilityWorld {
       object.holders.get(id)?.add(peer)
       member.objects.add(object)
     }
-    const isUrgent = arriving.margin < 1
-    const keepers = new Set([...object.holders.values()].flatMap((peers) => [...peers]))
-    const tookMs = lostSinceMs(keepers, members, isUrgent)
-    if (tookMs !== undefined) this.#measured.note(isUrgent ? 'urgent' : 'calm', tookMs)
+    const kind = arriving.isUrgent ? 'urgent' : 'calm'
+    for (const lostAt of arriving.lostAt) this.#measured.note(kind, this.#nowMs - lostAt)
   }
 
   #noteLoss(object: SimulatedObject): void {

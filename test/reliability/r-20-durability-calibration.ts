@@ -11,7 +11,7 @@ import type { ReliabilityCheck, ReliabilityOptions } from './reliability-check.t
 
 const HOUR_MS = 3_600_000
 const OBJECT_MONTHS = { gate: 240, night: 10_000, release: 100_000 }
-const OBJECTS = { gate: 40, night: 100, release: 200 }
+const OBJECTS = { gate: 40, night: 60, release: 200 }
 /** So many worlds are enough to tell their spread: then the ratio itself is held to the goal. */
 const WORLDS_MIN = 30
 /** A departure is known after a week, and a few of them tell little: measurements need this long. */

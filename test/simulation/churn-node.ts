@@ -8,7 +8,7 @@ import { SeededRandom } from '../../src/core/random.ts'
 import { type PeerId, type SigningKey, signingKeyFromSeed } from '../../src/core/signing-key.ts'
 import type { VirtualClock } from '../../src/core/virtual-clock.ts'
 import type { MemoryNetworkHub } from '../../src/network/memory-network.ts'
-import type { Network } from '../../src/network/network.ts'
+import type { Network, PeerAddresses } from '../../src/network/network.ts'
 import { openIndexDatabase } from '../../src/storage/index-database.ts'
 import { createMemoryChunkStore } from '../../src/storage/memory-chunk-store.ts'
 import { MemoryDisk } from '../../src/storage/memory-disk.ts'
@@ -27,19 +27,26 @@ const REPAIR = {
 }
 const FREE_BYTES = 2 ** 40
 
-const quietMetrics: Metrics = {
-  count: () => {},
-  set: () => {},
-  observeSeconds: () => {},
-  gauge: () => {},
-  print: async () => '',
-  total: async () => 0,
+/** Hears of nothing but the bytes that repair sends. */
+function metricsOf(world: ChurnWorld): Metrics {
+  return {
+    count(name, _labels, by = 1) {
+      if (name === 'kizuna_repair_bytes_total') world.sentBytes += by
+    },
+    set: () => {},
+    observeSeconds: () => {},
+    gauge: () => {},
+    print: async () => '',
+    total: async () => 0,
+  }
 }
 
 /** What all nodes of a churning world share. */
 export interface ChurnWorld {
   clock: VirtualClock
   hub: MemoryNetworkHub
+  /** What repair has sent or had fetched so far, on all nodes. */
+  sentBytes: number
   /** Everybody who belongs, as all see them; changes with who is up. */
   views(): readonly MemberView[]
   /** Calls `listener` when somebody comes or goes. */
@@ -112,7 +119,7 @@ export class ChurnNode {
         clock,
         random,
         log: silentLogger,
-        metrics: quietMetrics,
+        metrics: metricsOf(this.#world),
       },
       {
         ...REPAIR,
@@ -121,11 +128,19 @@ export class ChurnNode {
     )
     await network.start()
     for (const other of known) {
-      if (other !== this)
-        await network.remember({ peer: other.peer, addresses: [`/memory/0/p2p/${other.peer}`] })
+      if (other !== this) await network.remember(other.#introduction)
     }
     await content.start()
     if (!life.isOver) this.#running = { content, pins, network }
+  }
+
+  /** Somebody came: its addresses reach everybody, as by peer exchange. */
+  async hearOf(other: ChurnNode): Promise<void> {
+    if (other !== this) await this.#running?.network.remember(other.#introduction)
+  }
+
+  get #introduction(): PeerAddresses {
+    return { peer: this.peer, addresses: [`/memory/0/p2p/${this.peer}`] }
   }
 
   /** The machine is off, from one moment to the next. */

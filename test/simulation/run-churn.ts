@@ -1,5 +1,6 @@
 import type { MemberView } from '../../src/content/community.ts'
-import type { DurabilityPolicy } from '../../src/content/content.ts'
+import { matchShards } from '../../src/content/match-shards.ts'
+import { MANIFEST_COPIES_MIN } from '../../src/content/plan-copies.ts'
 import { type ContentId, contentIdOf } from '../../src/core/content-id.ts'
 import { isKizunaError } from '../../src/core/kizuna-error.ts'
 import { SeededRandom } from '../../src/core/random.ts'
@@ -29,16 +30,23 @@ export interface ChurnResult {
   gone: number
   /** From a member’s last moment to the copy that stands for one of its own. */
   repairMsMedian: number
-  /** Bytes of shards and manifests that went with those who did not return. */
+  /** Bytes of the shards by which objects were poorer when members had left for good; not what was there twice. */
   lostBytes: number
-  /** Bytes of copies made anew. */
+  /** Bytes of copies made anew, until nothing lacked any more after the churn. */
   copiedBytes: number
+  /** Bytes that repair sent or had fetched, copies that turned out to be there already among them. */
+  sentBytes: number
+  /** From the end of the churn until every object had its shards again; undefined when it never had. */
+  wholeAfterMs: number | undefined
   virtualMs: number
 }
 
-const POLICY: DurabilityPolicy = { kind: 'rs', k: 8, m: 8 }
+const POLICY = { kind: 'rs', k: 8, m: 8 } as const
+const SHARD_BYTES = 262_144
 /** Eight chunks of 256 KiB, the last one short: one whole stripe. */
-const OBJECT_BYTES = 7 * 262_144 + 10_000
+const OBJECT_BYTES = 7 * SHARD_BYTES + 10_000
+/** With its eight shards of parity, which are whole. */
+const SHARD_BYTES_MEAN = (OBJECT_BYTES + POLICY.m * SHARD_BYTES) / (POLICY.k + POLICY.m)
 const RETURN_SHARE = 0.7
 /** Who returns does so within these times: a restart, a lid, a router. The grace of repair is 90 s. */
 const AWAY_MS = [5_000, 90_000] as const
@@ -46,8 +54,8 @@ const AWAY_MS = [5_000, 90_000] as const
 const VIEW_MS = 5_000
 const READS_PER_MINUTE = 30
 const LOOK_EVERY_MS = 5_000
-/** Before anybody leaves. */
-const QUIET_START_MS = 30_000
+/** Before anybody leaves, every object has its copies; so it is again a while after the last has left. */
+const WHOLE_MS_MAX = 10 * 60_000
 
 interface Published {
   id: ContentId
@@ -69,6 +77,7 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
   const world: ChurnWorld = {
     clock,
     hub,
+    sentBytes: 0,
     views: () => views,
     onChange(listener) {
       listeners.add(listener)
@@ -85,6 +94,7 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
     const node = new ChurnNode(world, random.integer(2 ** 31))
     nodes.push(node)
     await node.start(nodes)
+    for (const other of nodes) await other.hearOf(node)
   }
   for (let index = 0; index < options.nodes; index++) await come()
   look()
@@ -96,7 +106,7 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
       await passing(clock, publish(nodes[index % nodes.length] as ChurnNode, random.bytes(OBJECT_BYTES))),
     )
   }
-  await clock.advance(QUIET_START_MS)
+  if ((await untilWhole(clock, nodes, published)) === undefined) throw new Error('objects were never whole')
   options.progress?.(`${published.length} objects on ${nodes.length} nodes`)
 
   const result: ChurnResult = {
@@ -109,12 +119,16 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
     repairMsMedian: 0,
     lostBytes: 0,
     copiedBytes: 0,
+    sentBytes: 0,
+    wholeAfterMs: undefined,
     virtualMs: 0,
   }
+  const sentBefore = world.sentBytes
   const repairs: number[] = []
   /** Chunk → when copies of it went for good, until others were made for them. */
   const missing = new Map<ContentId, number[]>()
   const countedBefore = new Map<ContentId, number>()
+  await noteCopies(nodes, missing, countedBefore, repairs, clock.monotonic())
   const running = new Set<Promise<void>>()
   const endAt = clock.monotonic() + options.minutes * 60_000
   let leaveDebt = 0
@@ -134,10 +148,12 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
         clock.after(AWAY_MS[0] + random.integer(AWAY_MS[1] - AWAY_MS[0]), () => void node.start(nodes))
         continue
       }
+      const before = published.map(({ chunks }) => matchedOf(chunks, nodes))
       node.isGone = true
       result.gone++
+      for (const [index, { chunks }] of published.entries())
+        result.lostBytes += ((before[index] ?? 0) - matchedOf(chunks, nodes)) * SHARD_BYTES_MEAN
       for (const id of kept) {
-        result.lostBytes += (await node.chunks.sizeOf(id)) ?? 0
         missing.set(id, [...(missing.get(id) ?? []), clock.monotonic()])
         countedBefore.set(id, (countedBefore.get(id) ?? 1) - 1)
       }
@@ -154,6 +170,11 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
     }
   }
   await passing(clock, Promise.all(running))
+  // What was lost in the last minutes is repaired, too, or a short run would show repair cheaper than it is.
+  result.wholeAfterMs = await untilWhole(clock, nodes, published, async () => {
+    result.copiedBytes += await noteCopies(nodes, missing, countedBefore, repairs, clock.monotonic())
+  })
+  result.sentBytes = world.sentBytes - sentBefore
   for (const { id, chunks } of published) {
     const here = nodes.filter(({ isGone }) => !isGone)
     const counts = await Promise.all(
@@ -169,6 +190,36 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
   result.repairMsMedian = repairs[repairs.length >> 1] ?? 0
   result.virtualMs = clock.monotonic()
   return result
+}
+
+/** How many of an object's shards are with a member of their own that is here or will return. */
+function matchedOf(chunks: readonly ContentId[], nodes: readonly ChurnNode[]): number {
+  const here = nodes.filter(({ isGone }) => !isGone)
+  const holders = chunks.map((id) => here.filter((node) => node.kept().has(id)).map(({ peer }) => peer))
+  return matchShards(holders).filter((peer) => peer !== undefined).length
+}
+
+/** How long it takes until every object has its manifest three times and each shard with a member of its own. */
+async function untilWhole(
+  clock: VirtualClock,
+  nodes: readonly ChurnNode[],
+  published: readonly Published[],
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<number | undefined> {
+  const begin = clock.monotonic()
+  while (clock.monotonic() - begin < WHOLE_MS_MAX) {
+    await clock.advance(LOOK_EVERY_MS)
+    await meanwhile()
+    const here = nodes.filter(({ isUp }) => isUp)
+    const holdersOf = (id: ContentId) => here.filter((node) => node.kept().has(id)).map(({ peer }) => peer)
+    const isWhole = published.every(
+      ({ id, chunks }) =>
+        holdersOf(id).length >= MANIFEST_COPIES_MIN &&
+        !matchShards(chunks.map(holdersOf)).includes(undefined),
+    )
+    if (isWhole) return clock.monotonic() - begin
+  }
+  return undefined
 }
 
 /** Notes the copies made since the last look, and which of those that went for good they stand for. */
