@@ -34,6 +34,8 @@ const LIBRARY_HOME: readonly { library: RegExp; folders: readonly string[] }[] =
   { library: /^(discord\.js|@discordjs\/|discord-api-types)/, folders: ['apps/discord'] },
   { library: /^node:sqlite/, folders: ['storage'] },
   { library: /^pino/, folders: ['core'] },
+  { library: /^rotating-file-stream/, folders: ['core'] },
+  { library: /^(@sentry\/|aws4fetch)/, folders: ['node'] },
   { library: /^prom-client/, folders: ['core'] },
 ]
 

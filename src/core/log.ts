@@ -1,4 +1,5 @@
 import { type Logger as PinoLogger, pino } from 'pino'
+import { openLogFile } from './log-file.ts'
 import type { LOG_LEVELS } from './log-levels.ts'
 import { SECRET_SHOWN, type WithoutSecrets } from './secret.ts'
 
@@ -23,11 +24,26 @@ const SECRET_FIELDS = ['token', 'key', 'seed', 'secret', 'passphrase', 'authoriz
 /** Characters of lines that wait while nobody takes them; what comes beyond is not logged. */
 const WAITING_LENGTH_MAX = 1024 * 1024
 
+/** The logger of a program, which the program can also steer. */
+export interface RootLogger extends Logger {
+  /** From now on so much is logged. */
+  setLevel(level: LogLevel): void
+  /** Hears every error and its fields as well, before they are made text; for reports to elsewhere. */
+  onError(listener: (event: string, fields: LogFields) => void): void
+  /** Writes what waits. */
+  close(): Promise<void>
+}
+
 /**
- * The real logger: JSON lines on standard error, or on `destination` (a file path). Logging never throws and never
- * waits: a reader that is stuck or gone, a full disk or a closed terminal costs lines, not the node.
+ * The real logger: JSON lines on standard error, or in the file `destination`, and with `folder` also in files there
+ * that are changed by size and age. Logging never throws and never waits: a reader that is stuck or gone, a full disk
+ * or a closed terminal costs lines, not the node.
  */
-export function createLogger(options: { level: LogLevel; destination?: string }): Logger {
+export function createLogger(options: {
+  level: LogLevel
+  destination?: string
+  folder?: string
+}): RootLogger {
   const stream = pino.destination({
     dest: options.destination ?? 2,
     sync: true,
@@ -37,6 +53,15 @@ export function createLogger(options: { level: LogLevel; destination?: string })
   })
   // Nobody could be told; without a listener the failure would be thrown at whoever logs.
   stream.on('error', () => {})
+  const file =
+    options.folder === undefined ? undefined : openLogFile(options.folder, { waitingMax: WAITING_LENGTH_MAX })
+  const both =
+    file === undefined
+      ? stream
+      : pino.multistream([
+          { stream, level: 'trace' },
+          { stream: file, level: 'trace' },
+        ])
   const root = pino(
     {
       level: options.level,
@@ -46,9 +71,18 @@ export function createLogger(options: { level: LogLevel; destination?: string })
       redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: SECRET_SHOWN },
       serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err },
     },
-    stream,
+    both,
   )
-  return wrap(root, '')
+  const state: LogState = { root, level: options.level, listeners: [] }
+  return {
+    ...wrap(state, ''),
+    setLevel(level) {
+      state.level = level
+      root.level = level
+    },
+    onError: (listener) => state.listeners.push(listener),
+    close: async () => file?.finish(),
+  }
 }
 
 /** A logger that says nothing; for parts under test. */
@@ -60,13 +94,27 @@ export const silentLogger: Logger = {
   named: () => silentLogger,
 }
 
-function wrap(inner: PinoLogger, part: string): Logger {
-  const child = part === '' ? inner : inner.child({ part })
+interface LogState {
+  readonly root: PinoLogger
+  level: LogLevel
+  readonly listeners: ((event: string, fields: LogFields) => void)[]
+}
+
+function wrap(state: LogState, part: string): Logger {
+  const child = part === '' ? state.root : state.root.child({ part })
+  // A child has a level of its own; it follows the root's.
+  const current = () => {
+    if (child.level !== state.level) child.level = state.level
+    return child
+  }
   return {
-    error: (event, fields) => child.error(fields ?? {}, event),
-    warn: (event, fields) => child.warn(fields ?? {}, event),
-    info: (event, fields) => child.info(fields ?? {}, event),
-    debug: (event, fields) => child.debug(fields ?? {}, event),
-    named: (name) => wrap(inner, part === '' ? name : `${part}:${name}`),
+    error(event, fields) {
+      current().error(fields ?? {}, event)
+      for (const listener of state.listeners) listener(event, { part, ...fields })
+    },
+    warn: (event, fields) => current().warn(fields ?? {}, event),
+    info: (event, fields) => current().info(fields ?? {}, event),
+    debug: (event, fields) => current().debug(fields ?? {}, event),
+    named: (name) => wrap(state, part === '' ? name : `${part}:${name}`),
   }
 }

@@ -17,6 +17,7 @@ import { yamux } from '@libp2p/yamux'
 import { LevelDatastore } from 'datastore-level'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import type { SigningKey } from '../core/signing-key.ts'
@@ -29,6 +30,7 @@ import { findOnLan } from './discovery/lan.ts'
 import type { Relays } from './discovery/relays.ts'
 import { ListenFailedError, PortTakenError } from './errors.ts'
 import { CLOSEST_PEERS } from './key-regions.ts'
+import { libp2pLogger } from './libp2p-logger.ts'
 import type { Libp2pNetworkOptions } from './libp2p-options.ts'
 import { type ListenPlan, planListening } from './listen-addresses.ts'
 import { nativeTls } from './native-tls/native-tls.ts'
@@ -72,6 +74,7 @@ interface Parts {
   clock: Clock
   random: Random
   metrics: Metrics
+  log: Logger
   /** Absolute; the peer store lies in it. */
   folder: string
   gate: ConnectionGate
@@ -179,7 +182,8 @@ async function start(
     peerStore: { maxAddressAge: ADDRESS_AGE_MS_MAX, maxPeerAge: ADDRESS_AGE_MS_MAX },
     services,
   } as unknown as Libp2pOptions<{ gossip: GossipSub; dht: KadDHT }>
-  const host = await createLibp2p({ ...init, start: false })
+  const logger = libp2pLogger(parts.log, { isOn: options.debug })
+  const host = await createLibp2p({ ...init, logger, start: false })
   host.addEventListener('connection:open', ({ detail }) => gate.opened(detail))
   host.addEventListener('connection:close', ({ detail }) => gate.closed(detail))
   try {

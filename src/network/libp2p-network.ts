@@ -285,7 +285,7 @@ class Libp2pNetwork implements Network {
     const { clock, random, log, metrics, key, folder } = this.#parts
     const relays = new Relays()
     const started = await startLibp2pHost(
-      { key, clock, random, metrics, folder, gate: this.#gate, keeper: this.#keeper, relays },
+      { key, clock, random, log, metrics, folder, gate: this.#gate, keeper: this.#keeper, relays },
       this.#options,
     )
     const { host, dht, gossip } = started

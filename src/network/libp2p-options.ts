@@ -53,6 +53,8 @@ export interface Libp2pNetworkOptions {
   bulk: boolean
   /** Ways of encrypting offered, best first. @default ['tls', 'noise'] */
   encryption: readonly ('tls' | 'noise')[]
+  /** Log what the libp2p libraries say. @default false */
+  debug: boolean
 }
 
 /** See {@link Libp2pNetworkOptions}. */
@@ -82,4 +84,5 @@ export const LIBP2P_NETWORK_DEFAULTS: Libp2pNetworkOptions = {
   autonat: true,
   bulk: true,
   encryption: ['tls', 'noise'],
+  debug: false,
 }

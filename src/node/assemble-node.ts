@@ -2,6 +2,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { createContent } from '../content/create-content.ts'
 import { AgreedClock } from '../core/agreed-clock.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Digester } from '../core/digester.ts'
 import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
@@ -60,6 +61,7 @@ export interface AssemblyParts {
   random: Random
   log: Logger
   metrics: Metrics
+  digester: Digester
   disk: Disk
   index: IndexDatabase
   key: SigningKey
@@ -72,13 +74,15 @@ export interface AssemblyOptions {
   config: NodeConfig
   sources: ConfigSources
   cleanStart: boolean
+  /** Changes how much is logged from now on. */
+  setLogLevel?: (level: NodeConfig['logLevel']) => void
   /** Closes what was opened before the assembly, the index database last. */
   letGo: () => Promise<void>
 }
 
 /** Puts the parts of a node together. */
 export async function assembleNode(parts: AssemblyParts, options: AssemblyOptions): Promise<Node> {
-  const { random, log, metrics, disk, index, key } = parts
+  const { random, log, metrics, digester, disk, index, key } = parts
   const clock = new AgreedClock(parts.clock)
   const { config } = options
   const reputation = new Reputation({
@@ -112,7 +116,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     { key, index, network, records, clock, random, log: log.named('membership') },
     { ...spaceOptions(config, key.peerId), seeksSpace: joins },
   )
-  const storage = await openStorage({ disk, index, clock, log, metrics }, config)
+  const storage = await openStorage({ disk, index, clock, log, metrics, digester }, config)
   const forOthers = new StorageForOthers(
     { storage, clock, log },
     { bytesMax: config.storageForOthersBytesMax },
@@ -142,6 +146,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       chunks: storage.chunks,
       pins: storage.pins,
       leases: storage.leases,
+      digester,
       network,
       community,
       reputation,
@@ -179,6 +184,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
   configuration.onChange(['repairBytesPerSecondMax'], (_, next) =>
     repairBudget.change({ bytesPerSecondMax: next.repairBytesPerSecondMax }),
   )
+  configuration.onChange(['logLevel'], (_, next) => options.setLogLevel?.(next.logLevel))
   configuration.onChange(['admission'], (_, next) => membership.setAdmission(next.admission))
   const publisher = new StatusPublisher(
     { clock, records, log, self: key.peerId },

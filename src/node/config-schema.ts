@@ -252,7 +252,18 @@ export const nodeConfigSchema = z.strictObject({
   logLevel: value
     .choice('silent', ...LOG_LEVELS)
     .default('warn')
-    .describe('How much is logged, as JSON lines on standard error.'),
+    .describe('How much is logged, as JSON lines on standard error and in `logFolder`.'),
+  logFolder: value
+    .text()
+    .max(4_096)
+    .default('logs')
+    .describe(
+      'Where `kizuna start` also keeps its log, in the data folder: files of 10 MB or a day, the last 14. Empty: nowhere.',
+    ),
+  networkDebug: value
+    .flag()
+    .default(false)
+    .describe('Also log what the libp2p libraries say; a great deal. `IPFS_LOGGING=true` does the same.'),
 })
 
 /** The whole configuration of a node, complete and frozen. */
@@ -268,4 +279,5 @@ export const RUNTIME_KEYS: readonly ConfigKey[] = [
   'downloadBytesPerSecondMax',
   'bandwidthSchedule',
   'repairBytesPerSecondMax',
+  'logLevel',
 ]

@@ -1,9 +1,12 @@
-import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
 import { type Clock, SystemClock } from '../core/clock.ts'
-import { createLogger, type Logger } from '../core/log.ts'
+import { inlineDigester } from '../core/digester.ts'
+import { createLogger, type Logger, type RootLogger, silentLogger } from '../core/log.ts'
 import { createMetrics } from '../core/metrics.ts'
 import { type Random, SystemRandom } from '../core/random.ts'
 import type { SigningKey } from '../core/signing-key.ts'
+import { ThreadDigester } from '../core/thread-digester.ts'
 import type { Network } from '../network/network.ts'
 import type { Disk } from '../storage/disk.ts'
 import { createFileDisk } from '../storage/file-disk.ts'
@@ -48,7 +51,6 @@ export interface NodeSeams {
 export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Promise<Node> {
   const clock = seams.clock ?? new SystemClock()
   const random = seams.random ?? new SystemRandom()
-  const log = seams.log ?? createLogger({ level: config.logLevel })
   const metrics = createMetrics({ processMetrics: seams.clock === undefined })
   const release: (() => Promise<void> | void)[] = []
   const letGo = async () => {
@@ -61,6 +63,12 @@ export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Pro
       release.push(() => lock.release())
       await makeFolder(downloadFolderOf(config))
     }
+    const rootLog = seams.log === undefined ? openLog(config) : undefined
+    if (rootLog !== undefined) release.push(() => rootLog.close())
+    const log = seams.log ?? rootLog ?? silentLogger
+    const threads = seams.clock === undefined ? openThreads() : undefined
+    if (threads !== undefined) release.push(() => threads.close())
+    const digester = threads ?? inlineDigester
     const disk = seams.disk ?? createFileDisk(config.home)
     const cleanStart = await takeCleanMark(disk)
     const key = await openIdentity({ disk, random })
@@ -69,13 +77,29 @@ export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Pro
     const sources = seams.sources ?? { userHome: config.home, flags: { ...config } }
     const network = seams.network?.(key) ?? (await openNetwork({ key, clock, random, log, metrics }, config))
     return await assembleNode(
-      { clock, random, log, metrics, disk, index, key, network },
-      { config, sources, cleanStart, letGo },
+      { clock, random, log, metrics, digester, disk, index, key, network },
+      {
+        config,
+        sources,
+        cleanStart,
+        letGo,
+        setLogLevel: (level) => rootLog?.setLevel(level),
+      },
     )
   } catch (error) {
     await letGo()
     throw error
   }
+}
+
+function openLog(config: NodeConfig): RootLogger {
+  const { logLevel: level, logFolder } = config
+  return createLogger({ level, ...(logFolder === '' ? {} : { folder: resolve(config.home, logFolder) }) })
+}
+
+/** One more only where there are processors for it. */
+function openThreads(): ThreadDigester {
+  return new ThreadDigester({ threads: availableParallelism() > 2 ? 2 : 1 })
 }
 
 /** libp2p is heavy; whoever brings a network of their own does not load it. */

@@ -15,9 +15,19 @@ export interface Environment extends StartedBy {
   readonly colour: boolean
 }
 
+/** Names that people know from elsewhere, and the setting that each stands for where that one is not given. */
+const KNOWN_NAMES: Readonly<Record<string, string>> = {
+  LOG_LEVEL: 'KIZUNA_LOG_LEVEL',
+  IPFS_LOGGING: 'KIZUNA_NETWORK_DEBUG',
+}
+
 /** Reads the process's environment. */
 export function readEnvironment(): Environment {
   const variables: Record<string, string> = {}
+  for (const [known, name] of Object.entries(KNOWN_NAMES)) {
+    const text = process.env[known]
+    if (text !== undefined && text !== '') variables[name] = text
+  }
   for (const [name, text] of Object.entries(process.env)) {
     if (name.startsWith('KIZUNA_') && text !== undefined && text !== '') variables[name] = text
   }

@@ -21,6 +21,7 @@ export function networkOptions(config: NodeConfig): Partial<Libp2pNetworkOptions
     relayServer: RELAY_SERVER[config.relayServer],
     relayClient: config.relayClient,
     upnp: config.upnp,
+    debug: config.networkDebug,
   }
 }
 

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import type { Digester } from '../core/digester.ts'
 import { isKizunaError, toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
@@ -32,6 +33,8 @@ export interface StorageParts {
   clock: Clock
   log: Logger
   metrics: Metrics
+  /** @default in this thread */
+  digester?: Digester
 }
 
 /** Chunks on this machine, with everything that decides which of them stay. */
@@ -53,11 +56,18 @@ export interface NodeStorage {
 
 /** Opens the chunk store under its quota, with cache and garbage collection. */
 export async function openStorage(parts: StorageParts, config: NodeConfig): Promise<NodeStorage> {
-  const { index, clock, log, metrics } = parts
+  const { index, clock, log, metrics, digester } = parts
   const { disk, folder } = placeOf(parts.disk, config)
   const corrupt = new CorruptChunks()
   const files = await openFileChunkStore(
-    { disk, index, clock, log: log.named('chunks'), metrics },
+    {
+      disk,
+      index,
+      clock,
+      log: log.named('chunks'),
+      metrics,
+      ...(digester === undefined ? {} : { digester }),
+    },
     { folder, onCorrupt: (id) => corrupt.note(id) },
   )
   const sizeBytesMax = config.storageBytesMax === 0 ? Number.POSITIVE_INFINITY : config.storageBytesMax

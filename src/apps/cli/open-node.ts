@@ -59,6 +59,7 @@ function briefSettings(command: string, sources: ConfigSources): Record<string, 
   const isLogLevelSet = file.logLevel !== undefined || variables[variableOf('logLevel')] !== undefined
   return {
     upnp: false,
+    logFolder: '',
     // What goes wrong is said by the command itself.
     ...(isLogLevelSet ? {} : { logLevel: 'error' }),
     // Nobody is told its addresses, and a fixed port may belong to another node of this machine. An invite tells
