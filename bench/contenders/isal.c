@@ -1,14 +1,15 @@
-/* Reed-Solomon 10+4 of Intel's ISA-L (Debian's libisal-dev): GB/s of data, shards of 256 KiB, one thread. */
+/* Reed-Solomon 10+4 of Intel's ISA-L (Debian's libisal-dev): GB/s of data, shards of 256 KiB, one thread, by processor
+   time. */
 #include <isa-l.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { K = 10, M = 4, SHARD = 256 * 1024, STRIPES = 16, ROUNDS = 9 };
+enum { K = 10, M = 4, SHARD = 256 * 1024, STRIPES = 16, ROUNDS = 21 };
 
 static double seconds(void) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return now.tv_sec + now.tv_nsec / 1e9;
 }
 
