@@ -3,9 +3,11 @@
  *
  *   npm run reliability                        prints the table of the last long runs
  *   npm run reliability -- --gate              minutes: for each commit; writes coverage/reliability-gate.json only
- *   npm run reliability -- --night             hours: writes test/reliability/results.json and docs/reliability.md
+ *   npm run reliability -- --night             an hour and more: writes test/reliability/results.json and docs/reliability.md
  *   npm run reliability -- --release           the whole goal
  *     --only R-04,R-05   these rows          --seed 42   another seed (at night, the day's number is the default)
+ *     --continue         leaves out rows that this scale and seed has a figure of: goes on where a night broke off
+ *     --estimate         says how long it would take, row by row, and runs nothing
  *     --table            writes docs/reliability.md anew from the stored results, and nothing else
  *     --store            stores the figures of a gate, too
  *     --json             the results as data, on standard output; everything else on standard error
@@ -17,7 +19,14 @@ import { globSync, mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { ReliabilityScale } from '../test/reliability/reliability-check.ts'
 import { askAbout, type CheckAbout, killAllChecks, runCheck } from './reliability/check-process.ts'
-import { mergeResults, RESULTS_FILE, type RowResult, readResults } from './reliability/results.ts'
+import {
+  DURATIONS_FILE,
+  estimateSeconds,
+  noteDuration,
+  readDurations,
+  secondsOf,
+} from './reliability/durations.ts'
+import { isDone, mergeResults, RESULTS_FILE, type RowResult, readResults } from './reliability/results.ts'
 import { terminalTable, writeTablePage } from './reliability/table.ts'
 
 const GATE_RESULTS_FILE = 'coverage/reliability-gate.json'
@@ -29,8 +38,6 @@ const TIME_MS_MAX: Record<ReliabilityScale, number> = {
 }
 const AT_ONCE = 2
 const MS_PER_DAY = 86_400_000
-/** A row that has never run is thought to take so long. */
-const UNKNOWN_SECONDS = 60
 
 const { values: flags } = parseArgs({
   options: {
@@ -39,6 +46,8 @@ const { values: flags } = parseArgs({
     release: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     seed: { type: 'string', default: '' },
+    continue: { type: 'boolean', default: false },
+    estimate: { type: 'boolean', default: false },
     store: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -64,16 +73,17 @@ if (flags.table) {
 } else {
   const seed = flags.seed === '' ? seedOf(scale) : Number(flags.seed)
   if (!Number.isSafeInteger(seed)) throw new Error(`--seed wants a whole number, not ${flags.seed}.`)
-  await run(scale, seed)
+  const checks = await chooseChecks(scale, seed)
+  sayEstimate(checks, scale)
+  if (!flags.estimate) await run(checks, scale, seed)
 }
 
-async function run(scale: ReliabilityScale, seed: number): Promise<void> {
+async function run(checks: readonly Check[], scale: ReliabilityScale, seed: number): Promise<void> {
   const begin = performance.now()
-  const checks = await chooseChecks()
   const results: RowResult[] = []
   const missing: string[] = []
   mkdirSync('coverage', { recursive: true })
-  const file = scale === 'gate' && !flags.store ? GATE_RESULTS_FILE : RESULTS_FILE
+  const file = resultsFileOf(scale)
   const runOne = async ({ file: program, about }: Check) => {
     const { row, title, goal } = about
     const started = performance.now()
@@ -108,14 +118,19 @@ async function run(scale: ReliabilityScale, seed: number): Promise<void> {
       date: today(),
       commit: commit(),
       seconds,
+      ...(outcome.cpuSeconds === undefined ? { brokeOff: true } : { cpuSeconds: outcome.cpuSeconds }),
       seed,
       failures,
     }
     results.push(result)
     // At once: a night that breaks off has its figures so far.
     const merged = mergeResults(file, [result])
-    if (file === RESULTS_FILE) writeTablePage(merged)
-    say(`${reached ? 'ok    ' : 'FAILED'} ${row} ${figure} (${seconds} s)`)
+    if (file === RESULTS_FILE) {
+      writeTablePage(merged)
+      if (outcome.cpuSeconds !== undefined) noteDuration(row, scale, seconds)
+    }
+    const cpu = outcome.cpuSeconds === undefined ? '' : `, ${Math.round(outcome.cpuSeconds)} s of a core`
+    say(`${reached ? 'ok    ' : 'FAILED'} ${row} ${figure} (${seconds} s${cpu})`)
     for (const failure of failures) say(`         ${failure.replaceAll('\n', '\n         ')}`)
   }
   await runAtOnce(
@@ -145,17 +160,36 @@ interface Check {
 }
 
 /** The programs that were asked for, the long ones first so that none is left over at the end. */
-async function chooseChecks(): Promise<Check[]> {
+async function chooseChecks(scale: ReliabilityScale, seed: number): Promise<Check[]> {
   const only = new Set(flags.only.split(',').filter((row) => row !== ''))
   const files = globSync('test/reliability/r-*.ts').filter((file) => !file.endsWith('.test.ts'))
   const chosen = files.filter((file) => only.size === 0 || only.has(rowOf(file))).sort()
   if (chosen.length === 0) throw new Error(`There is no program for ${flags.only || 'any row'}.`)
-  const seconds = new Map(readResults(RESULTS_FILE).map((result) => [result.row, result.seconds]))
-  const known = (file: string) => seconds.get(rowOf(file)) ?? UNKNOWN_SECONDS
-  chosen.sort((a, b) => known(b) - known(a))
+  const stored = flags.continue ? readResults(resultsFileOf(scale)) : []
+  const open = chosen.filter((file) => !isDone(stored, { row: rowOf(file), scale, seed }))
+  if (open.length < chosen.length) say(`${chosen.length - open.length} rows have their figures already.`)
+  const durations = readDurations()
+  const known = (file: string) => secondsOf(durations, rowOf(file), scale)
+  open.sort((a, b) => known(b) - known(a))
   const checks: Check[] = []
-  for (const file of chosen) checks.push({ file, about: await askAbout(file) })
+  for (const file of open) checks.push({ file, about: await askAbout(file) })
   return checks
+}
+
+function sayEstimate(checks: readonly Check[], scale: ReliabilityScale): void {
+  const durations = readDurations()
+  const rows = checks.map(({ about }) => about)
+  const seconds = estimateSeconds(rows, scale, { durations, atOnce: AT_ONCE })
+  say(
+    `${rows.length} rows at ${scale} scale take about ${Math.ceil(seconds / 60)} minutes on two quiet cores:`,
+  )
+  for (const { row, alone } of rows)
+    say(`  ${row} ${secondsOf(durations, row, scale)} s${alone ? ', alone' : ''}`)
+}
+
+/** A gate's figures are no news for the page, unless asked for. */
+function resultsFileOf(scale: ReliabilityScale): string {
+  return scale === 'gate' && !flags.store ? GATE_RESULTS_FILE : RESULTS_FILE
 }
 
 async function runAtOnce(
@@ -193,7 +227,7 @@ function commit(): string {
   try {
     const git = (...words: string[]) => execFileSync('git', words, { encoding: 'utf8' }).trim()
     const changed =
-      git('status', '--porcelain', '--', 'src', 'test', ':!test/reliability/results.json') !== ''
+      git('status', '--porcelain', '--', 'src', 'test', `:!${RESULTS_FILE}`, `:!${DURATIONS_FILE}`) !== ''
     return `${git('rev-parse', '--short=9', 'HEAD')}${changed ? '+' : ''}`
   } catch {
     return 'unknown'

@@ -15,7 +15,7 @@ export type ChildMessage =
   | { kind: 'about'; row: string; title: string; goal: string; alone: boolean }
   | { kind: 'missing'; reason: string }
   | { kind: 'progress'; line: string }
-  | { kind: 'figure'; figure: ReliabilityFigure }
+  | { kind: 'figure'; figure: ReliabilityFigure; cpuSeconds: number }
 
 /** What a program said of itself. */
 export type CheckAbout = Extract<ChildMessage, { kind: 'about' }>
@@ -23,6 +23,8 @@ export type CheckAbout = Extract<ChildMessage, { kind: 'about' }>
 /** How a run ended: with a figure, or without for a reason. */
 export interface CheckOutcome {
   figure?: ReliabilityFigure
+  /** Processor time that it took, with the processes it started. */
+  cpuSeconds?: number
   /** Why it cannot run on this machine. */
   missing?: string
   /** Why it broke off, with the end of what it printed. */
@@ -64,7 +66,10 @@ export async function runCheck({ file, scale, seed, progress, ...times }: CheckR
   const ending = await runChild([file, scale, String(seed)], times, (message) => {
     if (message.kind === 'progress') progress(message.line)
     if (message.kind === 'missing') outcome.missing = message.reason
-    if (message.kind === 'figure') outcome.figure = message.figure
+    if (message.kind === 'figure') {
+      outcome.figure = message.figure
+      outcome.cpuSeconds = message.cpuSeconds
+    }
   })
   if (outcome.figure === undefined && outcome.missing === undefined) outcome.brokeOff = ending
   return outcome

@@ -35,8 +35,9 @@ export function terminalTable(results: readonly RowResult[]): string {
     .map(([row, about]) => {
       const result = byRow.get(row)
       if (result === undefined) return `${row}  ${about}: ${NOT_YET}`
-      const { title, figure, goal, date, commit, scale, seconds, seed, failures } = result
-      const run = `${scale}, ${date}, commit ${commit}, seed ${seed}, ${seconds} s`
+      const { title, figure, goal, date, commit, scale, seconds, cpuSeconds, seed, failures } = result
+      const cpu = cpuSeconds === undefined ? '' : `, ${Math.round(cpuSeconds)} s of a core`
+      const run = `${scale}, ${date}, commit ${commit}, seed ${seed}, ${seconds} s${cpu}`
       return [
         `${row}  ${title}: ${verdictOf(result)}`,
         ...wrapped('figure', figure),
@@ -63,7 +64,15 @@ export function pageWithTable(page: string, results: readonly RowResult[]): stri
   const begin = page.indexOf(BEGIN)
   const end = page.indexOf(END)
   if (begin < 0 || end < begin) throw new Error(`${TABLE_PAGE} has lost the markers of its table.`)
-  return `${page.slice(0, begin)}${BEGIN}\n\n${markdownTable(results)}\n\n${page.slice(end)}`
+  return `${page.slice(0, begin)}${BEGIN}\n\n${scalesLine(results)}\n\n${markdownTable(results)}\n\n${page.slice(end)}`
+}
+
+/** Which rows were last tried at which scale, those that never ran among them. */
+export function scalesLine(results: readonly RowResult[]): string {
+  const scales = new Map(results.map(({ row, scale }) => [row, `at ${scale} scale`]))
+  const rows = Object.keys(RELIABILITY_ROWS)
+  const told = [...Map.groupBy(rows, (row) => scales.get(row) ?? NOT_YET)]
+  return `${told.map(([scale, those]) => `${those.length} ${scale}: ${those.join(', ')}`).join('. ')}.`
 }
 
 /** Writes the table into its page. */
