@@ -1,0 +1,77 @@
+import type { Clock } from '../core/clock.ts'
+import type { IndexDatabase } from '../storage/index-database.ts'
+import type { MessageLog } from './message-log.ts'
+import type { People } from './people.ts'
+import type { SegmentRows } from './segment-rows.ts'
+
+/** Messages erased in one transaction, so that nobody waits long for the database. */
+const BATCH = 200
+
+/** What erasing needs. */
+export interface EraseParts {
+  database: IndexDatabase
+  clock: Clock
+  people: People
+  messages: MessageLog
+  segments: SegmentRows
+  /** Lets others have their turn. */
+  breathe: () => Promise<void>
+}
+
+/**
+ * Erases everything that somebody said until now, with its words and attachments; what others answered stays. What is
+ * erased is not taken again when it is still to be read where it was said. After a crash `finishErasing` goes on.
+ * @returns how many messages that were.
+ */
+export async function erasePerson(parts: EraseParts, person: string): Promise<number> {
+  const { database, clock, people } = parts
+  const until = clock.now()
+  database.transaction(() => {
+    people.forbidUntil(person, until)
+    tellOfPerson(parts, 'erased', person, until)
+  })
+  return eraseMessages(parts, person)
+}
+
+/** Goes on with what a crash interrupted. */
+export async function finishErasing(parts: EraseParts): Promise<void> {
+  const unfinished = parts.database.all<{ id: string }>(
+    `SELECT id FROM person WHERE erased_until IS NOT NULL AND EXISTS (
+       SELECT 1 FROM message WHERE author = person.no AND row < (erased_until + 1) * 1000)`,
+  )
+  for (const { id } of unfinished) await eraseMessages(parts, id)
+}
+
+/** Says in every community's segments what somebody wants, so that whoever comes to keep them heeds it; part of a transaction. */
+export function tellOfPerson(
+  { segments }: Pick<EraseParts, 'segments'>,
+  kind: 'erased' | 'left' | 'returned',
+  person: string,
+  at: number,
+): void {
+  for (const stream of segments.streams())
+    segments.add(stream, { message: null, kind, at, text: '', rest: JSON.stringify({ person }) })
+}
+
+async function eraseMessages(
+  { database, people, messages, breathe }: EraseParts,
+  person: string,
+): Promise<number> {
+  const row = people.find(person)
+  if (row?.erased_until === null || row === undefined) return 0
+  let count = 0
+  for (;;) {
+    const batch = database.all<{ row: number }>(
+      'SELECT row FROM message WHERE author = ? AND row < (? + 1) * 1000 LIMIT ?',
+      row.no,
+      row.erased_until,
+      BATCH,
+    )
+    database.transaction(() => {
+      for (const { row: message } of batch) messages.erase(message)
+    })
+    count += batch.length
+    if (batch.length < BATCH) return count
+    await breathe()
+  }
+}
