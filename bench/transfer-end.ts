@@ -7,7 +7,6 @@ import { createHash, hash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   createReadStream,
-  createWriteStream,
   mkdirSync,
   openSync,
   read as readAt,
@@ -15,6 +14,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -83,7 +83,7 @@ function cpuSince(before: NodeJS.CpuUsage): number {
 }
 
 async function startNode(home: string): Promise<Node> {
-  const flags = { home, label: 'bench', port: 0, mdns: false, upnp: false, cacheBytesMax: 8 * 1024 ** 3 }
+  const flags = { home, label: 'bench', port: 0, mdns: false, upnp: false, dht: false, cacheBytesMax: 8 * 1024 ** 3 }
   const node = await createNode(loadConfig({ userHome: homedir(), flags }))
   await node.start()
   return node
@@ -106,8 +106,9 @@ async function fetchByNode(where: string): Promise<() => Promise<void>> {
   const [id = '', address = ''] = where.split('@')
   await node.services.network.connect(address)
   return async () => {
-    const found = await node.services.content.retrieve(parseContentId(id))
-    await pipeline(found.bytes, createWriteStream(join(third, 'output'), { highWaterMark: READ_BYTES }))
+    const found = await node.services.content.retrieve(parseContentId(id), { reuse: true })
+    await using output = await open(join(third, 'output'), 'w')
+    for await (const piece of found.bytes) await output.writeFile(piece)
   }
 }
 

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import type { Digester } from '../core/digester.ts'
 import { AbortedError, InvalidInputError } from '../core/errors.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
@@ -8,7 +9,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Chunk } from '../storage/chunk.ts'
-import { chunkContent } from '../storage/chunk-content.ts'
+import { chunkContentWith } from '../storage/chunk-content.ts'
 import type { ChunkLease, ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import { type ChunkingProfile, chunkBytesMax, defaultProfile } from '../storage/chunking-profile.ts'
@@ -16,7 +17,9 @@ import { SizeMismatchError } from '../storage/errors.ts'
 import { ManifestBuilder } from '../storage/manifest-builder.ts'
 import { addParity, type StripedChunk } from '../storage/parity.ts'
 import { createErasureCode } from '../storage/reed-solomon.ts'
+import { StripeMemory } from '../storage/stripe-memory.ts'
 import { choosePolicy, REPLICA_BELOW_BYTES } from './choose-policy.ts'
+import { ChunkWrites } from './chunk-writes.ts'
 import type { Community } from './community.ts'
 import type { PublishedContent, PublishOptions } from './content.ts'
 import { CIPHER_KEY_BYTES, CIPHER_SCHEME, encryptStream } from './content-cipher.ts'
@@ -26,9 +29,7 @@ import { type ObjectManifest, readObjectManifest } from './object-manifest.ts'
 import { type PushParts, pushCopies } from './push-copies.ts'
 import type { Replicator } from './replicator.ts'
 import { contentSizeOf } from './retrieve-content.ts'
-
-/** Chunks on their way to the disk at once; with 1 MiB chunks the most that publishing holds besides a stripe. */
-const WRITES_AT_ONCE_MAX = 8
+import { WholeHash } from './whole-hash.ts'
 
 /** What publishing needs. */
 export interface PublishParts extends PushParts {
@@ -36,6 +37,8 @@ export interface PublishParts extends PushParts {
   chunks: ChunkStore
   kept: KeptObjects
   leases: ChunkLeases
+  digester: Digester
+  buffers: BufferPool
   replicator: Replicator
   clock: Clock
   random: Random
@@ -107,8 +110,11 @@ async function storeContent(
   const plain = countBytes(source, options)
   const bytes = key === undefined ? plain : encryptStream(plain, { key, chunkBytes: chunkBytesMax(profile) })
   const { signal } = options
-  const writes = new Writes(parts.chunks, lease, signal)
-  const chunks = chunkContent(bytes, { profile, signal })[Symbol.asyncIterator]()
+  const { digester } = parts
+  const memory = new StripeMemory({ outside: parts.buffers }, { chunkBytesMax: chunkBytesMax(profile) })
+  const writes = new ChunkWrites({ chunks: parts.chunks, memory }, lease, signal)
+  const chunks = chunkContentWith({ digester, memory }, bytes, { profile, signal })
+  let whole: WholeHash | undefined
   try {
     const begin = await readBegin(chunks, options)
     const policy = options.policy ?? choosePolicy(begin.sizeBytes, uptimesOf(parts.community), options.copies)
@@ -118,19 +124,22 @@ async function storeContent(
       ...(policy.kind === 'rs' ? { k: policy.k, m: policy.m } : {}),
       encryption: key === undefined ? undefined : { scheme: CIPHER_SCHEME, parameters: new Uint8Array(0) },
     })
-    const wholeHash = createHash('sha256')
+    whole = new WholeHash({ digester, memory }, begin.sizeBytes)
     const cut = continued(begin.chunks, chunks)
     const striped =
-      policy.kind === 'rs' ? addParity(cut, createErasureCode(policy.k, policy.m)) : withoutParity(cut)
+      policy.kind === 'rs'
+        ? addParity(cut, createErasureCode(policy.k, policy.m), { digester, memory })
+        : withoutParity(cut)
     for await (const { kind, chunk } of striped) {
       await writes.put(chunk)
       if (kind === 'data') {
-        wholeHash.update(chunk.bytes)
+        await whole.add(chunk.bytes)
         builder.addChunk(chunk.id, chunk.bytes.byteLength)
       } else builder.addParity([chunk.id])
+      memory.release(chunk.bytes)
       for (const page of builder.takePages()) await writes.put(page)
     }
-    const built = builder.finish({ sha256: wholeHash.digest() })
+    const built = builder.finish({ sha256: await whole.digest() })
     for (const page of built.pages) await writes.put(page)
     await writes.put(built.chunk)
     await writes.finish()
@@ -149,7 +158,9 @@ async function storeContent(
     throw error
   } finally {
     await writes.finish().catch(() => {})
+    whole?.end()
     await chunks.return?.(undefined)
+    memory.end()
   }
 }
 
@@ -210,52 +221,6 @@ async function* withoutParity(
   chunks: AsyncIterable<Chunk>,
 ): AsyncGenerator<Pick<StripedChunk, 'kind' | 'chunk'>> {
   for await (const chunk of chunks) yield { kind: 'data', chunk }
-}
-
-/** Writes a bounded number of chunks at once; the first failure ends everything. */
-class Writes {
-  readonly #chunks: ChunkStore
-  readonly #lease: ChunkLease
-  readonly #signal: AbortSignal | undefined
-  readonly #running = new Set<Promise<void>>()
-  /** Chunks that were not there before. */
-  readonly stored: ContentId[] = []
-  #failed: { error: unknown } | undefined
-
-  constructor(chunks: ChunkStore, lease: ChunkLease, signal: AbortSignal | undefined) {
-    this.#chunks = chunks
-    this.#lease = lease
-    this.#signal = signal
-  }
-
-  /** Resolves when there is room for the next. */
-  async put(chunk: Chunk): Promise<void> {
-    this.#lease.add(chunk.id)
-    const write: Promise<void> = this.#chunks
-      .put(chunk.id, chunk.bytes, this.#signal === undefined ? {} : { signal: this.#signal })
-      .then(
-        (outcome) => {
-          if (outcome === 'stored') this.stored.push(chunk.id)
-        },
-        (error) => {
-          this.#failed ??= { error }
-        },
-      )
-      .finally(() => this.#running.delete(write))
-    this.#running.add(write)
-    while (this.#running.size >= WRITES_AT_ONCE_MAX) await Promise.race(this.#running)
-    this.#check()
-  }
-
-  /** Resolves when all are durable. */
-  async finish(): Promise<void> {
-    await Promise.all(this.#running)
-    this.#check()
-  }
-
-  #check(): void {
-    if (this.#failed !== undefined) throw this.#failed.error
-  }
 }
 
 async function replicate(

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Digester } from '../core/digester.ts'
 import { AbortedError, InvalidInputError } from '../core/errors.ts'
 import { type Chunk, chunkOf, hashChunk } from './chunk.ts'
+import type { ChunkMemory } from './chunk-memory.ts'
 import { type ChunkingProfile, createCutter } from './chunking-profile.ts'
 import { SizeMismatchError } from './errors.ts'
 
@@ -21,17 +21,17 @@ export interface ChunkContentOptions {
 
 /**
  * The same as `chunkContent`, with the hashes made by a digester, as many at once as it can, and the chunks in memory
- * of the pool: whoever takes a chunk is its user and releases it.
+ * that is used again: whoever takes a chunk is its user and releases it.
  */
 export async function* chunkContentWith(
-  parts: { digester: Digester; buffers: Pick<BufferPool, 'take'> },
+  parts: { digester: Digester; memory: ChunkMemory },
   source: AsyncIterable<Uint8Array>,
   options: ChunkContentOptions,
 ): AsyncGenerator<Chunk> {
-  const { digester, buffers } = parts
+  const { digester, memory } = parts
   const coming: Promise<Chunk>[] = []
   for await (const pieces of cutContent(source, options)) {
-    const chunk = hashChunk(joinInto(buffers, pieces), digester)
+    const chunk = hashChunk(joinInto(memory, pieces), digester)
     // Whoever comes to it gets the error; before that it is nobody's.
     chunk.catch(() => {})
     coming.push(chunk)
@@ -131,8 +131,8 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   return copyAll(parts, Buffer.allocUnsafeSlow(lengthOf(parts)))
 }
 
-function joinInto(buffers: Pick<BufferPool, 'take'>, parts: readonly Uint8Array[]): Uint8Array {
-  return copyAll(parts, buffers.take(lengthOf(parts)))
+function joinInto(memory: ChunkMemory, parts: readonly Uint8Array[]): Uint8Array {
+  return copyAll(parts, memory.take(lengthOf(parts)))
 }
 
 function lengthOf(parts: readonly Uint8Array[]): number {
