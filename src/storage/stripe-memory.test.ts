@@ -51,7 +51,7 @@ async function* piecesOf(bytes: Uint8Array, pieceBytes: number): AsyncGenerator<
 
 /** Cuts `content` and adds parity, with memory of rooms or without. */
 function striped(content: Uint8Array, code: ErasureCode, memory: StripeMemory): AsyncGenerator<StripedChunk> {
-  const parts = { digester: inlineDigester, buffers: memory }
+  const parts = { digester: inlineDigester, memory }
   const cut = chunkContentWith(parts, piecesOf(content, 100_000), { profile, sizeBytes: content.byteLength })
   return addParity(cut, code, { memory })
 }
