@@ -52,7 +52,7 @@ async function run(concurrency: number, files: readonly string[]): Promise<boole
       '--test-reporter-destination=stdout',
       ...files,
     ],
-    { stdio: 'inherit' },
+    { stdio: 'inherit', env: { ...process.env, KIZUNA_TEST_NO_FILES: '1' } },
   )
   const end = () => {
     runner.kill('SIGKILL')

@@ -1,4 +1,5 @@
 import { availableParallelism, loadavg } from 'node:os'
+import { Archive } from '../archive/archive.ts'
 import { createContent } from '../content/create-content.ts'
 import { AgreedClock } from '../core/agreed-clock.ts'
 import type { Clock } from '../core/clock.ts'
@@ -6,7 +7,6 @@ import type { Digester } from '../core/digester.ts'
 import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
-import { PersonalDataRegistry } from '../core/personal-data.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId, SigningKey } from '../core/signing-key.ts'
 import { Bandwidth } from '../network/bandwidth.ts'
@@ -19,28 +19,23 @@ import { createRecordSets } from '../records/sqlite-record-sets.ts'
 import type { Disk } from '../storage/disk.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import { ApiTokens } from './api-tokens.ts'
-import { AuditLog } from './audit/audit-log.ts'
-import { SpaceAnchor } from './audit/space-anchor.ts'
 import { BackgroundJobs } from './background-jobs.ts'
 import { bandwidthSettings } from './bandwidth-settings.ts'
+import { openBookkeeping } from './bookkeeping.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { bootstrapAddress, friendOf } from './bootstrap-address.ts'
-import { CircuitBreakers } from './circuit-breakers.ts'
 import { leaveCleanMark } from './clean-mark.ts'
 import type { ConfigSources } from './config.ts'
 import type { NodeConfig } from './config-schema.ts'
 import { Configuration } from './configuration.ts'
 import type { Node } from './create-node.ts'
 import { answerEchoes } from './echo.ts'
-import { FeedbackBox } from './feedback-box.ts'
-import { Health } from './health.ts'
-import { historyOfPerson } from './history/history-of-person.ts'
-import { SqliteCommandHistory } from './history/sqlite-command-history.ts'
 import { lifeOf } from './node-life.ts'
 import { createNodeState } from './node-state.ts'
 import { openStorage } from './open-storage.ts'
 import { RepairBudget } from './repair-budget.ts'
 import { createReputationTable } from './reputation-table.ts'
+import type { Secrets } from './secrets.ts'
 import type { Services } from './services.ts'
 import { SpaceCommunity } from './space-community.ts'
 import { StatusPublisher } from './status-publisher.ts'
@@ -52,8 +47,6 @@ import { VERSION } from './version.ts'
 const DAY_MS = 24 * 60 * 60_000
 const GARBAGE_INTERVAL_MS = 15 * 60_000
 const CACHE_TRIM_INTERVAL_MS = 60_000
-/** What somebody who takes this machine over can deny. */
-const AUDIT_ANCHOR_INTERVAL_MS = 60 * 60_000
 
 /** The real or simulated world of a node. */
 export interface AssemblyParts {
@@ -74,6 +67,8 @@ export interface AssemblyOptions {
   config: NodeConfig
   sources: ConfigSources
   cleanStart: boolean
+  secrets?: Secrets
+  awsRegion?: string
   /** Changes how much is logged from now on. */
   setLogLevel?: (level: NodeConfig['logLevel']) => void
   /** Closes what was opened before the assembly, the index database last. */
@@ -104,9 +99,11 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     { key, index, network, clock, random, log: log.named('records'), metrics },
     { gossip: true, syncIntervalMs: config.gossipIntervalMs },
   )
-  const audit = new AuditLog({ index, key, random, log: log.named('audit') }, [
-    new SpaceAnchor(records, key.peerId),
-  ])
+  const { secrets = {}, awsRegion = '' } = options
+  const books = await openBookkeeping({ index, key, records, clock, random, log, metrics }, config, {
+    secrets,
+    awsRegion,
+  })
   const bootstrapAddresses = [
     ...config.bootstrap.flatMap((entry) => bootstrapAddress(entry) ?? []),
     ...config.bootstrapDns.map((domain) => `/dnsaddr/${domain}`),
@@ -222,10 +219,11 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     },
   )
   const jobs = new BackgroundJobs({ clock, log })
-  const history = new SqliteCommandHistory({ index, clock, log: log.named('history') })
-  const feedback = new FeedbackBox({ index, clock })
-  const personalData = new PersonalDataRegistry()
-  for (const source of [historyOfPerson(history), feedback, audit]) personalData.add(source)
+  const archive = await Archive.open(
+    { disk, content, records, membership, clock, random, log: log.named('archive'), metrics, self: key.peerId },
+    { copies: config.copies },
+  )
+  books.personalData.add(archive.personalData())
   const services: Services = {
     config,
     clock,
@@ -245,12 +243,13 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     state,
     tellStatus: () => publisher.changed(),
     tokens: new ApiTokens({ index, clock, random, space: () => membership.space().id }),
-    history,
-    audit,
-    feedback,
-    personalData,
-    health: new Health({ clock, log: log.named('health') }),
-    breakers: new CircuitBreakers({ clock, metrics }),
+    history: books.history,
+    audit: books.audit,
+    feedback: books.feedback,
+    personalData: books.personalData,
+    health: books.health,
+    breakers: books.breakers,
+    archive,
   }
   addGauges(services)
   return lifeOf(services, {
@@ -261,6 +260,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       await records.start()
       community.start()
       await content.start()
+      await archive.start()
       community.onChange(() => publisher.changed())
       publisher.start()
       bootstrap.start()
@@ -279,17 +279,12 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
           await storage.cache.trim()
         },
       })
-      jobs.start({
-        name: 'audit anchor',
-        intervalMs: AUDIT_ANCHOR_INTERVAL_MS,
-        run: async (signal) => {
-          await audit.anchor(signal)
-        },
-      })
+      jobs.start(books.job)
     },
     // What others see goes first, what is written last.
     stop: [
       () => Promise.all([bootstrap.stop(), publisher.stop(), jobs.stop()]),
+      () => archive.stop(),
       () => content.stop(),
       () => community.stop(),
       () => {
@@ -299,7 +294,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       () => records.stop(),
       () => network.stop(),
       () => reputation.save(),
-      () => history.stop(),
+      () => books.history.stop(),
       () => storage.close(),
     ],
     markClean: () => leaveCleanMark(disk, { stoppedAt: clock.now(), version: VERSION }),

@@ -59,8 +59,18 @@ export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, s
       refuse('bandwidthSchedule', `has “${entry}”, which does not read like 22:00-06:00=UP/DOWN`)
     }
   }
+  if (config.environment === 'production') {
+    if (DEBUG_LEVELS.includes(config.logLevel))
+      refuse('logLevel', 'shows too much for the environment production')
+    if (config.networkDebug) refuse('networkDebug', 'shows too much for the environment production')
+    if (!isLoopback(config.apiHost) && !hasTls)
+      refuse('apiHost', 'needs TLS (apiTlsCert, apiTlsKey) in the environment production')
+  }
   return faults
 }
+
+/** Levels at which lines may say what people do. */
+const DEBUG_LEVELS: readonly string[] = ['debug', 'trace']
 
 /** Whether a role neither stores for others nor relays. */
 export function takesLittle(config: NodeConfig): boolean {

@@ -249,6 +249,26 @@ export const nodeConfigSchema = z.strictObject({
     .default('')
     .describe('Public key of the Discord application (General Information); signs what comes by HTTP.'),
 
+  environment: value
+    .choice('development', 'staging', 'production')
+    .default('development')
+    .describe(
+      'What this node is for; `production` refuses settings that are meant for looking into things. In a checkout, `.env` and then `.env.` and this name are read at the start.',
+    ),
+  historyDriver: value
+    .choice('sqlite', 'dynamodb')
+    .default('sqlite')
+    .describe('Where the command history is kept: on this machine, or in a DynamoDB table.'),
+  historyTable: value
+    .text()
+    .regex(/^[A-Za-z0-9_.-]{3,255}$/, 'must be 3 to 255 letters, digits, dots, dashes or underscores')
+    .default('CommandHistoryTable')
+    .describe('Name of the DynamoDB table.'),
+  historyEndpoint: value
+    .text()
+    .regex(/^(https?:\/\/\S+)?$/, 'must be an http or https address')
+    .default('')
+    .describe('Address of DynamoDB; empty: that of `AWS_REGION`.'),
   logLevel: value
     .choice('silent', ...LOG_LEVELS)
     .default('warn')

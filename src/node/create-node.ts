@@ -16,8 +16,11 @@ import { takeCleanMark } from './clean-mark.ts'
 import { type ConfigSources, downloadFolderOf } from './config.ts'
 import type { NodeConfig } from './config-schema.ts'
 import { lockFolder, makeFolder, makePrivateFolder } from './data-folder.ts'
+import type { ErrorReports } from './error-reports.ts'
 import { openIdentity } from './identity.ts'
+import type { Secrets } from './secrets.ts'
 import type { Services } from './services.ts'
+import { VERSION } from './version.ts'
 
 const INDEX_FILE = 'index.db'
 
@@ -42,6 +45,9 @@ export interface NodeSeams {
   network?: (key: SigningKey) => Network
   /** Where the settings came from, so that `kizuna config set` is checked against the same. */
   sources?: ConfigSources
+  /** What the node is trusted with from outside. */
+  secrets?: Secrets
+  awsRegion?: string
 }
 
 /**
@@ -51,6 +57,7 @@ export interface NodeSeams {
 export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Promise<Node> {
   const clock = seams.clock ?? new SystemClock()
   const random = seams.random ?? new SystemRandom()
+  const { secrets = {}, awsRegion = '' } = seams
   const metrics = createMetrics({ processMetrics: seams.clock === undefined })
   const release: (() => Promise<void> | void)[] = []
   const letGo = async () => {
@@ -64,7 +71,11 @@ export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Pro
       await makeFolder(downloadFolderOf(config))
     }
     const rootLog = seams.log === undefined ? openLog(config) : undefined
-    if (rootLog !== undefined) release.push(() => rootLog.close())
+    if (rootLog !== undefined) {
+      release.push(() => rootLog.close())
+      const reports = await reportErrors(rootLog, { clock, config, secrets })
+      release.push(() => reports?.stop())
+    }
     const log = seams.log ?? rootLog ?? silentLogger
     const threads = seams.clock === undefined ? openThreads() : undefined
     if (threads !== undefined) release.push(() => threads.close())
@@ -83,6 +94,8 @@ export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Pro
         sources,
         cleanStart,
         letGo,
+        secrets,
+        awsRegion,
         setLogLevel: (level) => rootLog?.setLevel(level),
       },
     )
@@ -100,6 +113,20 @@ function openLog(config: NodeConfig): RootLogger {
 /** One more only where there are processors for it. */
 function openThreads(): ThreadDigester {
   return new ThreadDigester({ threads: availableParallelism() > 2 ? 2 : 1 })
+}
+
+/** Sentry's library is loaded by those who want it. */
+async function reportErrors(
+  log: RootLogger,
+  { clock, config, secrets }: { clock: Clock; config: NodeConfig; secrets: Secrets },
+): Promise<ErrorReports | undefined> {
+  const { sentryDsn: dsn } = secrets
+  if (dsn === undefined) return undefined
+  const { startErrorReports } = await import('./error-reports.ts')
+  return startErrorReports(
+    { log, monotonic: () => clock.monotonic(), deadline: (ms) => clock.deadline(ms) },
+    { dsn, release: VERSION, environment: config.environment },
+  )
 }
 
 /** libp2p is heavy; whoever brings a network of their own does not load it. */

@@ -8,17 +8,27 @@ export interface Secrets {
   discordToken?: Secret<string>
   /** Where Sentry takes reports; it contains a key. */
   sentryDsn?: Secret<string>
+  /** For DynamoDB; the three have the names that every program for AWS knows. */
+  awsAccessKeyId?: Secret<string>
+  awsSecretAccessKey?: Secret<string>
+  awsSessionToken?: Secret<string>
 }
 
 /** Each secret's variable; with `_FILE` behind it, the variable names a file that holds it. */
-export const SECRET_VARIABLES = { discordToken: 'DISCORD_TOKEN', sentryDsn: 'SENTRY_DSN' } as const
-const LENGTH_MAX = 1_000
+export const SECRET_VARIABLES = {
+  discordToken: 'DISCORD_TOKEN',
+  sentryDsn: 'SENTRY_DSN',
+  awsAccessKeyId: 'AWS_ACCESS_KEY_ID',
+  awsSecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
+  awsSessionToken: 'AWS_SESSION_TOKEN',
+} as const
+const LENGTH_MAX = 4_000
 
 /** Reads the secrets. @throws InvalidInputError when a file that is named cannot be read. */
 export async function loadSecrets(variables: Readonly<Record<string, string>>): Promise<Secrets> {
   const secrets: Secrets = {}
-  for (const [name, variable] of Object.entries(SECRET_VARIABLES) as [keyof Secrets, string][]) {
-    const text = await secretText(variable, variables)
+  for (const name of Object.keys(SECRET_VARIABLES) as (keyof Secrets)[]) {
+    const text = await secretText(SECRET_VARIABLES[name], variables)
     if (text !== undefined) secrets[name] = new Secret(text)
   }
   return secrets

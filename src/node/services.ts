@@ -1,3 +1,4 @@
+import type { Archive } from '../archive/archive.ts'
 import type { Community } from '../content/community.ts'
 import type { Content } from '../content/content.ts'
 import type { Clock } from '../core/clock.ts'
@@ -58,4 +59,6 @@ export interface Services {
   readonly health: Health
   /** One circuit for each outside service. */
   readonly breakers: CircuitBreakers
+  /** Keeps conversations that happen elsewhere. */
+  readonly archive: Archive
 }
