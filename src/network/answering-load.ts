@@ -17,6 +17,9 @@ export class AnsweringLoad {
     metrics.gauge('kizuna_requests_under_way', 'Requests of peers being answered now.', () => {
       return this.#answering
     })
+    metrics.gauge('kizuna_held_bytes', 'Bytes that requests of peers hold in memory.', () => {
+      return this.memory.heldBytes
+    })
   }
 
   /** Requests being answered now. */

@@ -80,6 +80,8 @@ interface Parts {
   gate: ConnectionGate
   keeper: ConnectionKeeper
   relays: Relays
+  /** Told how many bytes come from peers, whomever they are for. */
+  onReceived: (bytes: number) => void
 }
 
 /**
@@ -111,7 +113,7 @@ async function start(
   options: Libp2pNetworkOptions,
   base: { datastore: LevelDatastore; privateKey: PrivateKey },
 ): Promise<Libp2pHost> {
-  const { gate, keeper, relays, clock, random, metrics } = parts
+  const { gate, keeper, relays, clock, random, metrics, onReceived } = parts
   const plan = await planListening(options)
   const usesRelays = options.relayClient && !plan.isPublic
   const inner: { transports?: Transports } = {}
@@ -120,6 +122,7 @@ async function start(
   const secured = nativeTls({
     identityOf: () => identity,
     onSecured: (by) => metrics.count('kizuna_tls_connections_total', { by }),
+    onReceived,
   })
   const transports = [
     door === undefined ? tcp() : door.in(tcp()),

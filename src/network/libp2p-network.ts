@@ -282,10 +282,16 @@ class Libp2pNetwork implements Network {
   }
 
   async #start(): Promise<void> {
-    const { clock, random, log, metrics, key, folder } = this.#parts
+    const { clock, random, log, metrics } = this.#parts
     const relays = new Relays()
     const started = await startLibp2pHost(
-      { key, clock, random, log, metrics, folder, gate: this.#gate, keeper: this.#keeper, relays },
+      {
+        ...this.#parts,
+        gate: this.#gate,
+        keeper: this.#keeper,
+        relays,
+        onReceived: (bytes) => this.#server.load.memory.came(bytes),
+      },
       this.#options,
     )
     const { host, dht, gossip } = started

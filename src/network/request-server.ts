@@ -9,9 +9,11 @@ import { AnsweringLoad } from './answering-load.ts'
 import { encodeErrorFrame } from './error-frame.ts'
 import { ConnectionLostError, RateLimitedError, RequestRefusedError } from './errors.ts'
 import { FrameFormatError, FrameStream, type MarkedFrame } from './frame-stream.ts'
+import type { MemoryHolder } from './held-memory.ts'
 import type { RequestHandler } from './network.ts'
 import { NetworkCall } from './network-call.ts'
 import { PACE_MS, PaceWatch } from './pace-watch.ts'
+import { keepFirstWindow } from './receive-window.ts'
 
 /** A kept stream on which nothing is asked for this long is closed; askers let go of theirs earlier. */
 const IDLE_MS = 90_000
@@ -55,8 +57,10 @@ export class RequestServer {
         frames.reset(new DeadlineError({ what: 'The rest of a request', timeoutMs: PACE_MS }))
       },
     })
+    const holder = heldBy(frames, connection.remotePeer.toString())
+    keepFirstWindow(stream)
     this.#streams.add(frames)
-    this.load.memory.add(frames)
+    this.load.memory.add(holder)
     try {
       while (await this.#answerNext(protocol, frames, connection));
       await frames.close(this.#parts.clock.deadline(HANG_UP_MS))
@@ -71,7 +75,7 @@ export class RequestServer {
       frames.reset(new AbortedError({ what: 'Answering', cause: error }))
     } finally {
       pace.stop()
-      this.load.memory.remove(frames)
+      this.load.memory.remove(holder)
       this.#streams.delete(frames)
     }
   }
@@ -215,6 +219,19 @@ class IncomingRequest implements AsyncIterable<Uint8Array> {
   #check(frame: MarkedFrame): void {
     if (frame.mark === 'error') throw new FrameFormatError('an error as a request')
     this.isWhole = frame.mark !== 'more'
+  }
+}
+
+function heldBy(frames: FrameStream, peer: string): MemoryHolder {
+  return {
+    peer,
+    get heldBytes() {
+      return frames.heldBytes
+    },
+    get movedBytes() {
+      return frames.movedBytes
+    },
+    reset: (reason) => frames.reset(reason),
   }
 }
 

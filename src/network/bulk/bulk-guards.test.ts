@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { VirtualClock } from '../../core/virtual-clock.ts'
+import { HELD_BYTES_MAX, HELD_BYTES_PER_PEER_MAX } from '../held-memory.ts'
 import { closing } from '../native-tls/stock-hosts.suite.ts'
 import { until } from '../start-networks.suite.ts'
 import { credit, ECHO, frame, ServedWorld } from './served-world.suite.ts'
@@ -80,7 +81,7 @@ describe('guards of direct connections', { timeout: 240_000 }, () => {
     await until(() => world.load.answering === 0)
   })
 
-  test('requests that fill the memory and stand still go, with their connection [R-05]', async () => {
+  test('requests that fill the memory and stand still are told to come back; the connection stays [R-05]', async () => {
     const clock = new VirtualClock()
     await using world = await ServedWorld.start({ clock })
     const client = await world.dial()
@@ -90,9 +91,54 @@ describe('guards of direct connections', { timeout: 240_000 }, () => {
     }
     await new Promise((resolve) => client.write(frame(61, 'open', '/test/deaf/1'), resolve))
     await until(() => world.asked === 61)
+    const tooMany = Math.ceil((60 * 8 * 60 * 1024 - HELD_BYTES_PER_PEER_MAX) / (8 * 60 * 1024))
+    const refused = world.framesOf(client, tooMany)
     await clock.advance(2_500)
+    for (const [, mark, text] of await refused) {
+      assert.equal(mark, 'error')
+      assert.match(text, /RATE_LIMITED/)
+    }
+    assert.equal(await world.metrics.total('kizuna_network_slow_peers_total'), tooMany)
+    await until(() => world.load.answering === 61 - tooMany)
+    assert.ok(world.load.memory.heldBytes <= HELD_BYTES_PER_PEER_MAX)
+    // What was still on its way for the refused harms nobody, and the connection is as good as before.
+    const [[id] = []] = await refused
+    client.write(frame(id ?? 0, 'more', KIB_60))
+    const next = world.framesOf(client, 1)
+    client.write(Buffer.concat([frame(62, 'open', ECHO), frame(62, 'last', 'still there?')]))
+    assert.deepEqual(await next, [[62, 'more', 'still there?']])
+  })
+
+  test('a connection that gives nothing back when its requests are refused is closed [R-05]', async () => {
+    const clock = new VirtualClock()
+    await using world = await ServedWorld.start({ clock })
+    // All that there is for everybody is taken by others, who move.
+    let movedBytes = 0
+    for (const peer of ['oak', 'elm', 'ash', 'fir']) {
+      const heldBytes = HELD_BYTES_MAX / 4
+      world.load.memory.add({
+        peer,
+        heldBytes,
+        reset: () => {},
+        get movedBytes() {
+          return movedBytes
+        },
+      })
+    }
+    const client = await world.dial()
+    client.pause()
+    for (let id = 1; id <= 60; id++) client.write(frame(id, 'open', '/test/endless/1'))
+    await until(() => world.load.answering === 60)
+    await until(async () => {
+      const before = world.load.memory.heldBytes
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      return before > HELD_BYTES_MAX && before === world.load.memory.heldBytes
+    })
+    for (let step = 0; step < 6; step++) {
+      movedBytes++
+      await clock.advance(500)
+    }
     await closing(client, SOON_MS)
-    assert.ok((await world.metrics.total('kizuna_network_slow_peers_total')) > 0)
     await until(() => world.load.answering === 0)
   })
 

@@ -16,6 +16,7 @@ export class IncomingMessage {
   isWhole = false
   #heldBytes = 0
   #receivedBytes = 0
+  #isForgotten = false
 
   /** @param allow tells the other end that so much more may come. */
   constructor(allow: (bytes: number) => void) {
@@ -48,6 +49,7 @@ export class IncomingMessage {
 
   push(frame: MarkedFrame): void {
     if (frame.mark !== 'more') this.isWhole = true
+    if (this.#isForgotten) return
     const cost = costOf(frame.bytes.byteLength)
     this.#heldBytes += cost
     this.#receivedBytes += cost
@@ -59,6 +61,14 @@ export class IncomingMessage {
   fail(error: Error): void {
     this.#failure ??= error
     this.#wake?.()
+  }
+
+  /** Nothing more is read: what came and was not read goes. */
+  forget(error: Error): void {
+    this.#frames.length = 0
+    this.#heldBytes = 0
+    this.#isForgotten = true
+    this.fail(error)
   }
 
   /** @throws the signal's reason, or why nothing comes any more. */
@@ -107,6 +117,13 @@ export class SendingWindow {
   end(): void {
     this.#ended = true
     this.#wake?.()
+  }
+
+  /** Takes the room for a frame of this length, if it is there at once. */
+  tryTake(sizeBytes: number): boolean {
+    if (this.#ended || this.#left < costOf(sizeBytes)) return false
+    this.#left -= costOf(sizeBytes)
+    return true
   }
 
   /** Waits until a frame of this length may go. @throws StreamEndedError, or the signal's reason. */

@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { Timer } from '../../core/clock.ts'
+import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../../core/limits.ts'
 import type { PeerId } from '../../core/signing-key.ts'
 import { encodeErrorFrame } from '../error-frame.ts'
 import { ConnectionLostError, RateLimitedError, RequestRefusedError } from '../errors.ts'
@@ -23,6 +24,8 @@ import type { BulkServerParts } from './bulk-server.ts'
 export const REQUESTS_AT_ONCE_MAX = 64
 /** Refused requests whose words are not sent yet; who asks on and on without listening is hung up on. */
 const REFUSALS_WAITING_MAX = 64
+/** Frames of one answer that wait to be taken. */
+const FRAMES_WAITING_MAX = 4
 /** A request of which nothing more comes for this long ends its connection; the pace of the whole is watched besides. */
 const READ_STALL_MS = 60_000
 /** So does an answer of which nothing is read for this long. */
@@ -35,6 +38,8 @@ interface Answering extends MemoryHolder {
   message: IncomingMessage
   window: SendingWindow
   call: NetworkCall
+  /** Frames that were written and not taken. */
+  sends: Set<Promise<void>>
   /** Bytes that were written and not taken, and all that were taken. */
   sendingBytes: number
   sentBytes: number
@@ -67,6 +72,7 @@ export class BulkServing implements FrameTaker {
       this.#link.received(bytes.byteLength)
       try {
         reader.push(bytes)
+        parts.load.memory.came(bytes.byteLength)
       } catch (error) {
         if (!(error instanceof BulkFormatError)) throw error
         metrics.count('kizuna_network_bad_frames_total')
@@ -135,6 +141,20 @@ export class BulkServing implements FrameTaker {
     window.end()
   }
 
+  /**
+   * A request holds too much of our memory: what came of it is forgotten, and the asker is told to come back. When
+   * that was of no use, what holds the memory is the connection, on which nothing is read; it goes.
+   */
+  #turnAway({ call, message, window }: Answering, reason: Error): void {
+    if (call.signal.aborted) {
+      this.close(reason)
+      return
+    }
+    call.fail(reason)
+    message.forget(reason)
+    window.end()
+  }
+
   #begin(id: number, protocol: string): void {
     const { clock, load, log, metrics, handlerOf, self } = this.#parts
     const handler = handlerOf(protocol)
@@ -159,9 +179,11 @@ export class BulkServing implements FrameTaker {
     }
     const message = new IncomingMessage(credit)
     const answering: Answering = {
+      peer: this.#parts.peer,
       message,
       window: new SendingWindow(),
       call: new NetworkCall(clock, `Answering ${protocol}`, { timeoutMs: READ_STALL_MS }),
+      sends: new Set(),
       sendingBytes: 0,
       sentBytes: 0,
       get heldBytes() {
@@ -170,8 +192,7 @@ export class BulkServing implements FrameTaker {
       get movedBytes() {
         return message.receivedBytes + this.sentBytes
       },
-      // Who fills our memory is not asked to stop: the connection goes, and all that it holds.
-      reset: (reason) => this.close(reason),
+      reset: (reason) => this.#turnAway(answering, reason),
     }
     this.#idle?.stop()
     this.#open.set(id, answering)
@@ -193,23 +214,27 @@ export class BulkServing implements FrameTaker {
     const { message, window, call } = answering
     let answer: AsyncIterator<Uint8Array> | undefined
     try {
-      const context = { from: this.#parts.peer, path: 'direct', signal: call.signal } as const
+      const context = { from: this.#parts.peer, path: 'direct', signal: call.signal, pieceBytesMax: CHUNK_BYTES_MAX } as const
       // How long the handler thinks is the asker's business: it has the deadline.
       call.rest()
       answer = handler(framesOf(message, call), context)[Symbol.asyncIterator]()
       for (;;) {
         const next = await call.race(answer.next())
         if (next.done === true) break
-        call.progress(ANSWER_STALL_MS)
-        await window.take(next.value.byteLength, call.signal)
-        // Not given up while bytes are with the system: the buffer is the handler's again only afterwards.
-        await this.#send(id, answering, 'more', next.value)
+        await this.#sendPiece(id, answering, next.value)
       }
-      await this.#send(id, answering, 'end')
+      await call.race(this.#link.send(id, 'end'))
       return 'answered'
     } catch (error) {
-      answer?.return?.()?.catch(() => {})
+      // What it yielded is its own again only when the system has taken it, or never will.
+      Promise.allSettled(answering.sends)
+        .then(() => answer?.return?.())
+        .catch(() => {})
       if (this.ended.aborted) throw error
+      if (call.signal.reason instanceof RateLimitedError) {
+        await this.#link.send(id, 'error', encodeErrorFrame(call.signal.reason))
+        return 'refused'
+      }
       // Too slow is not cancelled: the connection is of no use any more.
       if (call.signal.aborted && !(call.signal.reason instanceof ConnectionLostError))
         this.close(error as Error)
@@ -223,14 +248,34 @@ export class BulkServing implements FrameTaker {
     }
   }
 
-  async #send(id: number, answering: Answering, mark: 'more' | 'end', bytes?: Uint8Array): Promise<void> {
-    const { call } = answering
-    // The link watches that what waits is taken.
-    call.rest()
-    answering.sendingBytes = bytes?.byteLength ?? 0
-    await call.race(this.#link.send(id, mark, bytes))
-    answering.sentBytes += answering.sendingBytes
-    answering.sendingBytes = 0
+  /** Sends a piece in frames; resolves when all of it was taken, and its memory is the handler's again. */
+  async #sendPiece(id: number, answering: Answering, piece: Uint8Array): Promise<void> {
+    const { call, sends, window } = answering
+    for (let at = 0; at === 0 || at < piece.byteLength; at += FRAME_BYTES_MAX) {
+      const frame = piece.subarray(at, at + FRAME_BYTES_MAX)
+      if (!window.tryTake(frame.byteLength)) {
+        call.progress(ANSWER_STALL_MS)
+        await window.take(frame.byteLength, call.signal)
+        call.rest()
+      }
+      // The link watches that what waits is taken.
+      if (sends.size >= FRAMES_WAITING_MAX) await call.race(Promise.race(sends))
+      this.#sendFrame(id, answering, frame)
+    }
+    await call.race(Promise.all(sends))
+  }
+
+  #sendFrame(id: number, answering: Answering, frame: Uint8Array): void {
+    const sizeBytes = frame.byteLength
+    answering.sendingBytes += sizeBytes
+    const send = this.#link.send(id, 'more', frame).finally(() => {
+      answering.sends.delete(send)
+      answering.sendingBytes -= sizeBytes
+      answering.sentBytes += sizeBytes
+    })
+    // Whoever waits for it hears of it.
+    send.catch(() => {})
+    answering.sends.add(send)
   }
 
   #refuse(id: number, error: Error): void {

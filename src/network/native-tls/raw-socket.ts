@@ -43,11 +43,17 @@ export class RawSocket {
     rest.consume(rest.byteLength)
   }
 
-  /** From now on the connection speaks through `secured`: its sending, pausing and closing are those of TLS. */
-  replaceWith(secured: TLSSocket): void {
+  /**
+   * From now on the connection speaks through `secured`: its sending, pausing and closing are those of TLS.
+   * `onReceived` is told how many bytes come, before they are looked at.
+   */
+  replaceWith(secured: TLSSocket, onReceived: (bytes: number) => void): void {
     const connection = this.#connection
     connection.socket = secured
-    secured.on('data', (bytes) => connection.onData(bytes))
+    secured.on('data', (bytes) => {
+      onReceived(bytes.byteLength)
+      connection.onData(bytes)
+    })
     secured.on('drain', () => connection.safeDispatchEvent('drain'))
     const fail = (error: Error) => connection.abort(error)
     secured.on('error', fail)
