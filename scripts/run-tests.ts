@@ -12,7 +12,10 @@ import { readEnvironment } from '../src/node/environment.ts'
 import { watchParents } from '../src/node/parent-watch.ts'
 
 const GROUPS = {
-  unit: { patterns: ['src/**/*.test.ts', 'test/*.test.ts', 'test/simulation/*.test.ts'], concurrency: 2 },
+  unit: {
+    patterns: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{simulation,fixtures}/**/*.test.ts'],
+    concurrency: 2,
+  },
   integration: { patterns: ['test/integration/**/*.test.ts'], concurrency: 1 },
   'end-to-end': { patterns: ['test/end-to-end/**/*.test.ts'], concurrency: 1 },
 } as const
