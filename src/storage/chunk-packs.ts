@@ -10,6 +10,7 @@ import {
   packHeader,
   scanPackEntries,
 } from './pack-entry.ts'
+import { PackReaders } from './pack-readers.ts'
 
 /** A pack takes no more once it is this long (bytes); large enough to spare inodes, small enough to rewrite. */
 const PACK_BYTES_MAX = 32 * 1024 * 1024
@@ -54,6 +55,9 @@ export class ChunkPacks {
   readonly #packBytesMax: number
   readonly #group: GroupCommit<Append>
   readonly #packs = new Map<number, PackFacts>()
+  readonly #readers: PackReaders
+  /** The append that runs, if one does; never rejects. */
+  #appending: Promise<unknown> = Promise.resolve()
   #current: { number: number; file: DiskFile } | undefined
   #nextNumber = 1
 
@@ -62,7 +66,13 @@ export class ChunkPacks {
     this.#table = parts.table
     this.#folder = `${options.folder}/packs`
     this.#packBytesMax = options.packBytesMax ?? PACK_BYTES_MAX
-    this.#group = new GroupCommit((appends) => this.#append(appends), { itemsMax: GROUP_CHUNKS_MAX })
+    this.#readers = new PackReaders(parts.disk)
+    const append = (appends: Append[]) => {
+      const run = this.#append(appends)
+      this.#appending = run.catch(() => {})
+      return run
+    }
+    this.#group = new GroupCommit(append, { itemsMax: GROUP_CHUNKS_MAX })
   }
 
   /**
@@ -107,14 +117,10 @@ export class ChunkPacks {
     digest: Uint8Array,
     { pack, offset, size }: PackedPlace,
   ): Promise<{ bytes: Uint8Array; isFindable: boolean }> {
-    const file = await this.#disk.open(this.#pathOf(pack), 'read')
-    try {
-      const entry = await file.read(offset - PACK_HEADER_BYTES, PACK_HEADER_BYTES + size)
-      const isFindable = packHeader(digest, size).equals(entry.subarray(0, PACK_HEADER_BYTES))
-      return { bytes: entry.subarray(PACK_HEADER_BYTES), isFindable }
-    } finally {
-      await file.close()
-    }
+    const length = PACK_HEADER_BYTES + size
+    const entry = await this.#readers.read(this.#pathOf(pack), offset - PACK_HEADER_BYTES, length)
+    const isFindable = packHeader(digest, size).equals(entry.subarray(0, PACK_HEADER_BYTES))
+    return { bytes: entry.subarray(PACK_HEADER_BYTES), isFindable }
   }
 
   /** Writes a chunk anew whose bytes are whole and whose header is not. */
@@ -139,7 +145,7 @@ export class ChunkPacks {
    */
   async compact(isStopped: () => boolean, onDamaged: (id: ContentId, size: number) => void): Promise<void> {
     for (let number = this.#wasteful(); number !== undefined && !isStopped(); number = this.#wasteful()) {
-      if (number === this.#current?.number) await this.#seal()
+      if (number === this.#current?.number) await this.#sealBetweenAppends()
       for (;;) {
         const rows = this.#table.packed(number, COMPACTION_CHUNKS)
         if (rows.length === 0 || isStopped()) break
@@ -150,6 +156,7 @@ export class ChunkPacks {
       if (isStopped()) break
       this.#table.deletePack(number)
       this.#packs.delete(number)
+      await this.#readers.forget(this.#pathOf(number))
       await this.#disk.remove(this.#pathOf(number))
     }
   }
@@ -162,7 +169,8 @@ export class ChunkPacks {
   }
 
   async close(): Promise<void> {
-    await this.#seal()
+    await this.#sealBetweenAppends()
+    await this.#readers.close()
   }
 
   async #move(
@@ -233,6 +241,14 @@ export class ChunkPacks {
     this.#packs.set(number, { sizeBytes: 0, liveBytes: 0 })
     this.#current = { number, file }
     return this.#current
+  }
+
+  /** For whoever is not the append itself: one that runs writes and syncs the file that would be closed. */
+  async #sealBetweenAppends(): Promise<void> {
+    const current = this.#current
+    this.#current = undefined
+    await this.#appending
+    await current?.file.close()
   }
 
   async #seal(): Promise<void> {
