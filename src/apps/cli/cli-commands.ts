@@ -27,6 +27,12 @@ const START: CliCommand = {
       kind: 'switch',
       description: 'Stop when standard input closes; for programs that start a node',
     },
+    {
+      flag: 'discord',
+      key: 'discord',
+      kind: 'switch',
+      description: 'Demand the Discord bot: without a good DISCORD_TOKEN the start fails',
+    },
     ...settingOptions(),
   ],
 }

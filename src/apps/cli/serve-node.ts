@@ -1,11 +1,15 @@
 import { commandList } from '../../commands/command-list.ts'
+import { CommandRunner } from '../../commands/run-command.ts'
+import { toKizunaError } from '../../core/kizuna-error.ts'
 import { Secret } from '../../core/secret.ts'
 import { removeApiFile, writeApiFile } from '../../node/api-file.ts'
 import type { ConfigSources } from '../../node/config.ts'
 import type { NodeConfig } from '../../node/config-schema.ts'
 import { createNode } from '../../node/create-node.ts'
+import type { Secrets } from '../../node/secrets.ts'
 import type { Services } from '../../node/services.ts'
 import { VERSION } from '../../node/version.ts'
+import type { DiscordBot } from '../discord/start-discord-bot.ts'
 import { startHttpServer } from '../http/start-http-server.ts'
 
 /** 256 bits of chance: whoever has the token owns the node. */
@@ -17,6 +21,8 @@ export interface ServedNode {
   /** `http://host:port`. */
   url: string
   token: Secret<string>
+  /** With a token of Discord: how one adds the bot to a server, and what is to be known about it. */
+  discord?: { inviteLink: string | undefined; notices: string[] }
   /** Saves everything and ends; under 5 s. */
   stop(): Promise<void>
 }
@@ -27,7 +33,7 @@ export interface ServedNode {
  */
 export async function serveNode(
   config: NodeConfig,
-  options: { sources?: ConfigSources } = {},
+  options: { sources?: ConfigSources; secrets?: Secrets; demandDiscord?: boolean } = {},
 ): Promise<ServedNode> {
   const node = await createNode(config, options)
   const { services } = node
@@ -45,13 +51,19 @@ export async function serveNode(
         ? {}
         : { tls: { certFile: config.apiTlsCert, keyFile: config.apiTlsKey } }),
     })
+    const bot = await startBot(services, options).catch(async (error: unknown) => {
+      await http.stop()
+      throw error
+    })
     await writeApiFile(services.disk, { url: http.url, token: token.reveal(), pid: process.pid })
     return {
       services,
       url: http.url,
       token,
+      ...(bot === undefined ? {} : { discord: { inviteLink: bot.inviteLink(), notices: bot.notices() } }),
       async stop() {
         await removeApiFile(services.disk).catch(() => services.log.warn('api.json not removed'))
+        await bot?.stop()
         // Requests under way use the node: they end first, within their own limit.
         await http.stop()
         await node.stop()
@@ -60,5 +72,29 @@ export async function serveNode(
   } catch (error) {
     await node.stop()
     throw error
+  }
+}
+
+/**
+ * Starts the Discord bot, when there is a token. Unless it is demanded, a node runs also without it.
+ * @throws DiscordTokenInvalidError
+ */
+async function startBot(
+  services: Services,
+  { secrets, demandDiscord = false }: { secrets?: Secrets; demandDiscord?: boolean },
+): Promise<DiscordBot | undefined> {
+  const token = secrets?.discordToken
+  if (token === undefined) {
+    if (!demandDiscord) return undefined
+    const { DiscordTokenInvalidError } = await import('../discord/errors.ts')
+    throw new DiscordTokenInvalidError({ missing: true })
+  }
+  const { startDiscordBot } = await import('../discord/start-discord-bot.ts')
+  try {
+    return await startDiscordBot(services, { token, runner: new CommandRunner(services) })
+  } catch (error) {
+    if (demandDiscord) throw error
+    const { message, hint } = toKizunaError(error)
+    return { inviteLink: () => undefined, notices: () => [`${message} ${hint}`], stop: async () => {} }
   }
 }

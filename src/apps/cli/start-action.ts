@@ -1,6 +1,7 @@
 import { toKizunaError } from '../../core/kizuna-error.ts'
 import { loadConfig } from '../../node/config.ts'
 import type { Environment } from '../../node/environment.ts'
+import { loadSecrets } from '../../node/secrets.ts'
 import type { Services } from '../../node/services.ts'
 import { EXIT_CODES, EXIT_OK } from './exit-codes.ts'
 import { configSources } from './open-node.ts'
@@ -29,13 +30,17 @@ export async function startAction(
   { terminal, environment, signal }: { terminal: Terminal; environment: Environment; signal: AbortSignal },
   parsed: ParsedWords,
 ): Promise<number> {
-  const { stopWithParent, ...settings } = parsed.values
+  const { stopWithParent, discord, ...settings } = parsed.values
   const flags = { ...settings, ...(parsed.home === undefined ? {} : { home: parsed.home }) }
   const sources = await configSources(environment, flags)
   const end = endOfRun({ stopWithInput: stopWithParent === true, signal })
   let served: ServedNode
   try {
-    served = await serveNode(loadConfig(sources), { sources })
+    served = await serveNode(loadConfig(sources), {
+      sources,
+      secrets: await loadSecrets(environment.secretVariables),
+      demandDiscord: discord === true,
+    })
   } catch (error) {
     end.release()
     throw error
@@ -51,6 +56,7 @@ export async function startAction(
       api: url,
       token: token.reveal(),
       pid: process.pid,
+      ...(served.discord === undefined ? {} : { discord: served.discord }),
     }
     terminal.print(JSON.stringify(line))
   } else terminal.print(bannerOf(services, served))
@@ -102,7 +108,7 @@ function endOfRun({ stopWithInput, signal: parent }: { stopWithInput: boolean; s
   }
 }
 
-function bannerOf(services: Services, { url }: ServedNode): string {
+function bannerOf(services: Services, { url, discord }: ServedNode): string {
   const { network, membership, config } = services
   const space = membership.space()
   const members = membership.members().length
@@ -114,6 +120,7 @@ function bannerOf(services: Services, { url }: ServedNode): string {
     `  API        ${url} (its token is in api.json there)`,
     `  addresses  ${addresses[0] ?? 'none yet'}`,
     ...addresses.slice(1).map((address) => `             ${address}`),
+    ...(discord === undefined ? [] : discordLines(discord)),
     '',
     'What next, in another window:',
     '  kizuna share FILE     share something',
@@ -126,4 +133,11 @@ function bannerOf(services: Services, { url }: ServedNode): string {
     'Started from a checkout, `kizuna` is `npm run --silent kizuna --`. Ctrl-C stops the node.',
   ]
   return lines.join('\n')
+}
+
+function discordLines({ inviteLink, notices }: NonNullable<ServedNode['discord']>): string[] {
+  return [
+    ...(inviteLink === undefined ? [] : [`  Discord    add the bot to a server: ${inviteLink}`]),
+    ...notices.map((notice) => `  Discord    ${safeText(notice)}`),
+  ]
 }

@@ -1,0 +1,57 @@
+import type { REST } from 'discord.js'
+import type { Command } from '../../commands/command.ts'
+import type { CommandRunner } from '../../commands/run-command.ts'
+import type { Logger } from '../../core/log.ts'
+import type { Services } from '../../node/services.ts'
+import type { Look } from './answers/render-message.ts'
+import type { Ask, Standing } from './ask.ts'
+import type { ControlIds } from './control-id.ts'
+import type { GuildRoles } from './doctor-here.ts'
+import type { GuildSettingsTable } from './guilds/guild-settings.ts'
+import type { KnownMembers } from './guilds/known-members.ts'
+import type { AttachmentSource } from './incoming/fetch-attachment.ts'
+
+/** Who the bot is at Discord, known once it logged in. */
+export interface BotIdentity {
+  applicationId: string
+  userId: string
+  userName: string
+  /** The application's owner and the members of its team. */
+  owners: ReadonlySet<string>
+}
+
+/** What every part of the bot works with. Nothing in here is a person's or a server's: those live in the index. */
+export interface BotParts {
+  services: Services
+  runner: CommandRunner
+  commands: readonly Command[]
+  /** With the bot's token. */
+  rest: REST
+  /** Without it, for the webhooks of interactions. */
+  webhooks: REST
+  controls: ControlIds
+  guilds: GuildSettingsTable
+  members: KnownMembers
+  attachments: AttachmentSource
+  look: Look
+  log: Logger
+  identity: () => BotIdentity
+  /** A server's roles, where they are known. */
+  rolesOf: (guild: string) => GuildRoles | undefined
+  /** Whether typed commands can be read without a mention. */
+  readsMessages: () => boolean
+  /** The ids of registered commands by name, for clickable mentions of them. */
+  commandIds: ReadonlyMap<string, string>
+  /** Aborts when the bot stops. */
+  stopping: AbortSignal
+}
+
+/** What decides who may do what, in the place where somebody asks. */
+export function standingOf(parts: BotParts, ask: Pick<Ask, 'guild'>): Standing {
+  return {
+    settings: parts.guilds.of(ask.guild),
+    owners: parts.identity().owners,
+    guilds: parts.services.config.discordGuilds,
+    isKnownMember: (person) => parts.members.has(person),
+  }
+}

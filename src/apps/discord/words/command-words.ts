@@ -1,0 +1,51 @@
+import {
+  COMMAND_TRANSLATIONS,
+  MENU_TRANSLATIONS,
+  OPTION_TRANSLATIONS,
+  type Translated,
+} from './command-translations.ts'
+
+interface Localized {
+  name_localizations?: Record<string, string>
+  description_localizations?: Record<string, string>
+}
+
+/** A command's names in other languages, for registration. */
+export function commandWords(command: string): Pick<Localized, 'name_localizations'> {
+  return namesOf(COMMAND_TRANSLATIONS[command])
+}
+
+/** Its summary, or that of one of its actions (`task run`), in other languages. */
+export function summaryWords(command: string): Pick<Localized, 'description_localizations'> {
+  return descriptionsOf(COMMAND_TRANSLATIONS[command])
+}
+
+/** The name and description of one of its options. */
+export function optionWords(command: string, option: string): Localized {
+  const words = OPTION_TRANSLATIONS[`${command}.${option}`] ?? OPTION_TRANSLATIONS[option]
+  return { ...namesOf(words), ...descriptionsOf(words) }
+}
+
+/** The name of an entry in a message's menu. */
+export function menuWords(name: string): Pick<Localized, 'name_localizations'> {
+  const words = MENU_TRANSLATIONS[name]
+  return words === undefined ? {} : { name_localizations: { ...words } }
+}
+
+/** A command's summary in a language we speak; undefined for English. */
+export function summaryIn(language: string, command: string): string | undefined {
+  const words = COMMAND_TRANSLATIONS[command]
+  return language === 'fr' || language === 'ja' || language === 'ru' ? words?.[language][1] : undefined
+}
+
+function namesOf(words: Translated | undefined): Pick<Localized, 'name_localizations'> {
+  return words === undefined
+    ? {}
+    : { name_localizations: { fr: words.fr[0], ja: words.ja[0], ru: words.ru[0] } }
+}
+
+function descriptionsOf(words: Translated | undefined): Pick<Localized, 'description_localizations'> {
+  return words === undefined
+    ? {}
+    : { description_localizations: { fr: words.fr[1], ja: words.ja[1], ru: words.ru[1] } }
+}
