@@ -21,11 +21,12 @@ export const status = defineCommand({
     const own = content.holdings().count
     const durability = content.durabilitySummary()
     const counts = [own, ...heldCounts]
-    const [usage, receivedBytes, sentBytes, degraded] = await Promise.all([
+    const [usage, receivedBytes, sentBytes, degraded, health] = await Promise.all([
       state.usage(),
       state.receivedBytes(),
       state.sentBytes(),
       state.degraded(),
+      services.health.report(),
     ])
     return {
       peerId: network.peerId,
@@ -55,6 +56,12 @@ export const status = defineCommand({
       sentBytes,
       cleanStart: state.cleanStart,
       degraded,
+      health: health.map(({ since, error, ...part }) => ({
+        ...part,
+        since: new Date(since).toISOString(),
+        error: error ?? null,
+      })),
+      circuits: services.breakers.states(),
     }
   },
 })

@@ -30,6 +30,7 @@ import type { NodeConfig } from './config-schema.ts'
 import { Configuration } from './configuration.ts'
 import type { Node } from './create-node.ts'
 import { answerEchoes } from './echo.ts'
+import { addHealthChecks } from './health-checks.ts'
 import { lifeOf } from './node-life.ts'
 import { createNodeState } from './node-state.ts'
 import { openStorage } from './open-storage.ts'
@@ -220,7 +221,17 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
   )
   const jobs = new BackgroundJobs({ clock, log })
   const archive = await Archive.open(
-    { disk, content, records, membership, clock, random, log: log.named('archive'), metrics, self: key.peerId },
+    {
+      disk,
+      content,
+      records,
+      membership,
+      clock,
+      random,
+      log: log.named('archive'),
+      metrics,
+      self: key.peerId,
+    },
     { copies: config.copies },
   )
   books.personalData.add(archive.personalData())
@@ -252,6 +263,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     archive,
   }
   addGauges(services)
+  addHealthChecks(services)
   return lifeOf(services, {
     async start() {
       answerEchoes(network)

@@ -145,11 +145,28 @@ function renderStatus(facts: Facts): string {
       'traffic',
       `${formatBytes(Number(facts.receivedBytes))} received, ${formatBytes(Number(facts.sentBytes))} sent`,
     ],
+    ['parts', healthLines(facts.health as HealthFacts[])],
     ['state', degraded.length === 0 ? 'all is well' : `needs a look: ${degraded.join(', ')}`],
   ]
   return rows
     .map(([name, text]) => `${name.padEnd(11)}${text.replaceAll('\n', `\n${' '.repeat(11)}`)}`)
     .join('\n')
+}
+
+interface HealthFacts {
+  name: string
+  state: string
+  error: string | null
+}
+
+/** The parts that are well on one line, each other one on its own with what was wrong. */
+function healthLines(parts: readonly HealthFacts[]): string {
+  const well = parts.filter(({ state }) => state === 'ok').map(({ name }) => name)
+  const ill = parts.filter(({ state }) => state !== 'ok')
+  return [
+    ...(well.length === 0 ? [] : [`ok: ${well.join(', ')}`]),
+    ...ill.map(({ name, state, error }) => `${name} ${state}: ${safeText(error ?? 'no reason given')}`),
+  ].join('\n')
 }
 
 interface ScrubFacts {

@@ -19,7 +19,7 @@ import { readSecretWords } from './secret-words.ts'
 import { processTerminal, safeText, type Terminal } from './terminal.ts'
 
 /** Scripts of package.json that run this; what npm starts ends with npm. */
-const NPM_SCRIPTS = ['start', 'kizuna']
+const NPM_SCRIPTS = ['start', 'kizuna', 'setup']
 /** Saving and closing takes less; whatever hangs then must not outlive its parent. */
 const ORPHAN_MS_MAX = 10_000
 
