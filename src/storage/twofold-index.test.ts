@@ -153,6 +153,27 @@ test('when both are damaged the node does not start as if it had kept nothing', 
   await assert.rejects(open(createFileDisk(alone)), (error) => isKizunaError(error, 'INDEX_DAMAGED'))
 })
 
+test('a disk that lets neither be read is no damage, and one out of handles brings no older copy [R-03]', async () => {
+  const disk = new MemoryDisk()
+  const first = await open(disk)
+  first.write('one')
+  await first.close()
+  const always = Number.POSITIVE_INFINITY
+  for (const code of ['EIO', 'EMFILE'] as const) {
+    disk.fail({ operation: 'open', code, count: always })
+    await assert.rejects(open(disk), (error) => isKizunaError(error, 'DISK_ERROR'))
+    disk.heal()
+  }
+  const seen: string[] = []
+  disk.fail({ operation: 'open', path: 'index.db', code: 'EMFILE', count: always })
+  await assert.rejects(open(disk, { seen }), (error) => isKizunaError(error, 'DISK_ERROR'))
+  assert.deepEqual(seen, [])
+  disk.heal()
+  const again = await open(disk)
+  assert.deepEqual(again.notes(), ['one'])
+  await again.close()
+})
+
 test('a copy that cannot be made, opened or sealed is done without', async () => {
   const disk = new MemoryDisk()
   const seen: string[] = []

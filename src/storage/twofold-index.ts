@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Disk } from './disk.ts'
-import { IndexDamagedError } from './errors.ts'
+import { DiskError, IndexDamagedError } from './errors.ts'
 import { type IndexDatabase, openIndexDatabase } from './index-database.ts'
 import { writeTwofold } from './twofold-writes.ts'
 
@@ -10,6 +10,16 @@ import { writeTwofold } from './twofold-writes.ts'
 const SEAL_BYTES_MAX = 1024
 /** Read at a time while a database's hash is made (bytes). */
 const HASH_WINDOW_BYTES = 4 * 1024 * 1024
+
+/** Refusals that say nothing about the bytes: the file would be as it was a moment later. */
+const PASSING_CODES: readonly unknown[] = ['EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'EROFS', 'EBUSY', 'ENOMEM']
+
+/** What is wrong with a database. */
+interface Fault {
+  reason: string
+  /** The disk did not let it be read. */
+  refusal?: DiskError
+}
 
 /** The index, kept twice. */
 export interface TwofoldIndex {
@@ -85,14 +95,15 @@ async function makeSound(
   const hasCopy = ((await disk.sizeOf(copyPath)) ?? 0) > 0
   if (!hasIndex && !hasCopy) return { isCopyCurrent: false, wasRestored: false }
   const seal = await readSeal(disk, sealPath)
-  const faults = {
-    index: hasIndex ? await faultOf(disk, path, seal?.index) : 'it is gone',
-    copy: hasCopy ? await copyFault(disk, copyPath, seal) : 'it is gone',
+  const gone: Fault = { reason: 'it is gone' }
+  const fault = hasIndex ? await faultOf(disk, path, seal?.index) : gone
+  if (fault === undefined) {
+    const isCopyCurrent = hasCopy && (await isVouchedFor(disk, copyPath, seal))
+    return { isCopyCurrent, wasRestored: false }
   }
-  if (faults.index === undefined) return { isCopyCurrent: faults.copy === undefined, wasRestored: false }
-  log.warn('index damaged', { reason: faults.index })
-  const copyReason = hasCopy ? await faultOf(disk, copyPath, seal?.copy ?? undefined) : faults.copy
-  if (copyReason === undefined) {
+  log.warn('index damaged', { reason: fault.reason })
+  const copyFault = hasCopy ? await faultOf(disk, copyPath, seal?.copy ?? undefined) : gone
+  if (copyFault === undefined) {
     await disk.copyDatabase(copyPath, path)
     log.warn('index restored from its copy', {})
     return { isCopyCurrent: false, wasRestored: true }
@@ -101,30 +112,43 @@ async function makeSound(
   if (hasIndex && (await faultOf(disk, path, undefined)) === undefined) {
     return { isCopyCurrent: false, wasRestored: true }
   }
-  throw new IndexDamagedError({ path, copyPath, reason: `${faults.index}; ${copyReason}` })
+  // A disk that lets neither be read has said nothing about what they hold.
+  if (fault.refusal !== undefined && copyFault.refusal !== undefined) throw fault.refusal
+  throw new IndexDamagedError({ path, copyPath, reason: `${fault.reason}; ${copyFault.reason}` })
 }
 
 /** A copy that no seal vouches for may lag behind. */
-async function copyFault(disk: Disk, path: string, seal: Seal | undefined): Promise<string | undefined> {
-  if (seal === undefined || seal.copy === null) return 'it may lag behind'
-  return faultOf(disk, path, seal.copy)
+async function isVouchedFor(disk: Disk, path: string, seal: Seal | undefined): Promise<boolean> {
+  if (seal === undefined || seal.copy === null) return false
+  try {
+    return (await hashOf(disk, path)) === seal.copy
+  } catch {
+    // Made anew then, as far as the disk lets it.
+    return false
+  }
 }
 
-/** What is wrong with a database that nobody has open; undefined when it is as it should be. */
-async function faultOf(disk: Disk, path: string, sealed: string | undefined): Promise<string | undefined> {
+/**
+ * What is wrong with a database that nobody has open; undefined when it is as it should be.
+ * @throws DiskError when it cannot be looked at now, which is no reason to put the copy in its place
+ */
+async function faultOf(disk: Disk, path: string, sealed: string | undefined): Promise<Fault | undefined> {
   try {
     if (sealed !== undefined) {
-      return (await hashOf(disk, path)) === sealed ? undefined : 'its bytes changed while it was closed'
+      const isSame = (await hashOf(disk, path)) === sealed
+      return isSame ? undefined : { reason: 'its bytes changed while it was closed' }
     }
     const database = disk.openDatabase(path)
     try {
       const row = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
-      return row.quick_check === 'ok' ? undefined : `SQLite finds ${row.quick_check}`
+      return row.quick_check === 'ok' ? undefined : { reason: `SQLite finds ${row.quick_check}` }
     } finally {
       database.close()
     }
   } catch (error) {
-    return (error as Error).message
+    const refusal = error instanceof DiskError ? error : undefined
+    if (PASSING_CODES.includes(refusal?.details.systemCode)) throw error
+    return { reason: (error as Error).message, ...(refusal === undefined ? {} : { refusal }) }
   }
 }
 

@@ -22,7 +22,7 @@ export function hookDisk(inner: Disk, hooks: StorageHooks): Disk {
     return result
   }
   const fileOf = (file: DiskFile, path: string): DiskFile => ({
-    read: (position, length) => hooked('read', path, () => file.read(position, length)),
+    read: (position, length, into) => hooked('read', path, () => file.read(position, length, into)),
     write: (position, bytes) => hooked('write', path, () => file.write(position, bytes)),
     truncate: (sizeBytes) => hooked('truncate', path, () => file.truncate(sizeBytes)),
     sync: () => hooked('sync', path, () => file.sync()),
