@@ -50,7 +50,7 @@ export async function openBookkeeping(
   const { index, key, records, clock, random, log, metrics } = parts
   const breakers = new CircuitBreakers({ clock, metrics })
   const history = await openCommandHistory(
-    { index, clock, log: log.named('history'), breakers },
+    { index, clock, random, log: log.named('history'), breakers },
     config,
     outside,
   )

@@ -2,11 +2,13 @@ import { AwsClient } from 'aws4fetch'
 import type { CircuitBreaker } from '../../core/circuit-breaker.ts'
 import type { Clock } from '../../core/clock.ts'
 import { KizunaError } from '../../core/kizuna-error.ts'
+import type { Random } from '../../core/random.ts'
+import { retry } from '../../core/retry.ts'
 import type { Secret } from '../../core/secret.ts'
 
 const CALL_MS_MAX = 5_000
-const TRIES_MAX = 4
-const WAIT_MS = 100
+/** The whole budget of one call: four attempts, within some seconds. */
+const TRIES = { attemptsMax: 4, delayMs: 200, delayMsMax: 2_000 }
 /** The API's own limit for an answer is 1 MiB. */
 const ANSWER_LENGTH_MAX = 8 * 1024 * 1024
 /** What the service may well do the next time (“Error handling with DynamoDB”). */
@@ -46,11 +48,11 @@ export interface DynamoAccess {
 
 /** DynamoDB's JSON protocol 1.0, signed; each call has a deadline and is tried again where that may help. */
 export class DynamoDbClient {
-  readonly #parts: { clock: Clock; breaker: CircuitBreaker }
+  readonly #parts: { clock: Clock; random: Random; breaker: CircuitBreaker }
   readonly #access: DynamoAccess
   readonly #signer: AwsClient
 
-  constructor(parts: { clock: Clock; breaker: CircuitBreaker }, access: DynamoAccess) {
+  constructor(parts: { clock: Clock; random: Random; breaker: CircuitBreaker }, access: DynamoAccess) {
     this.#parts = parts
     this.#access = access
     this.#signer = new AwsClient({
@@ -65,16 +67,11 @@ export class DynamoDbClient {
 
   /** Calls `operation`, such as `Query`. @throws DynamoDbError, CircuitOpenError */
   async call<Answer>(operation: string, input: unknown): Promise<Answer> {
-    const { clock, breaker } = this.#parts
-    for (let tries = 1; ; tries++) {
-      try {
-        return (await breaker.run(() => this.#once(operation, input))) as Answer
-      } catch (error) {
-        const mayHelp = error instanceof DynamoDbError && PASSING.test(error.type)
-        if (!mayHelp || tries >= TRIES_MAX) throw error
-        await clock.sleep(WAIT_MS * 2 ** tries)
-      }
-    }
+    const { clock, random, breaker } = this.#parts
+    const isWorthRetrying = (error: unknown) => error instanceof DynamoDbError && PASSING.test(error.type)
+    return (await retry(clock, random, { ...TRIES, isWorthRetrying }, () =>
+      breaker.run(() => this.#once(operation, input)),
+    )) as Answer
   }
 
   async #once(operation: string, input: unknown): Promise<unknown> {

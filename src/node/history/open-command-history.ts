@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { toKizunaError } from '../../core/kizuna-error.ts'
 import type { Logger } from '../../core/log.ts'
+import type { Random } from '../../core/random.ts'
 import type { IndexDatabase } from '../../storage/index-database.ts'
 import type { CircuitBreakers } from '../circuit-breakers.ts'
 import type { NodeConfig } from '../config-schema.ts'
@@ -14,7 +15,13 @@ import { SqliteCommandHistory } from './sqlite-command-history.ts'
  * @throws ConfigError when DynamoDB is wanted and its keys or its place are missing
  */
 export async function openCommandHistory(
-  parts: { index: IndexDatabase; clock: Clock; log: Logger; breakers: CircuitBreakers },
+  parts: {
+    index: IndexDatabase
+    clock: Clock
+    random: Random
+    log: Logger
+    breakers: CircuitBreakers
+  },
   config: NodeConfig,
   outside: { secrets: Secrets; awsRegion: string },
 ): Promise<CommandHistory> {
@@ -31,7 +38,7 @@ export async function openCommandHistory(
   ])
   const { clock, log } = parts
   const client = new DynamoDbClient(
-    { clock, breaker: parts.breakers.of('dynamodb') },
+    { clock, random: parts.random, breaker: parts.breakers.of('dynamodb') },
     {
       endpoint: config.historyEndpoint || `https://dynamodb.${region}.amazonaws.com`,
       region,
