@@ -2,6 +2,7 @@ import type { Random } from '../core/random.ts'
 import { askElectors, type ElectorParts, HeldLease } from './held-lease.ts'
 import type { LeaseRefusal } from './lease-book.ts'
 import type { TaskSpec } from './task.ts'
+import { CLAIM_MAX } from './task-record.ts'
 
 /** Claimers that get into each other's way try again so often, after waits at random. */
 const TRIES_MAX = 5
@@ -23,14 +24,15 @@ export async function claimLease(
   let epoch = 1
   for (let number = 1; number <= TRIES_MAX; number++) {
     const askedAt = clock.monotonic()
-    const request = { op: 'claim', record: spec.record.bytes, part, epoch } as const
+    const claim = random.integer(CLAIM_MAX)
+    const request = { op: 'claim', record: spec.record.bytes, part, epoch, claim } as const
     const round = await askElectors(parts, spec.electors, request, { signal })
-    if (round.ok) return new HeldLease(parts, { spec, part, epoch, askedAt })
+    if (round.ok) return new HeldLease(parts, { spec, part, epoch, claim, askedAt })
     // What a minority granted must not keep others out.
     await askElectors(
       parts,
       spec.electors,
-      { op: 'release', task: spec.id, part, epoch, failed: false, reason: 'no majority' },
+      { op: 'release', task: spec.id, part, epoch, claim, failed: false, reason: 'no majority' },
       { signal },
     )
     if (round.isRefused && round.reasons.some((reason) => FOR_GOOD.includes(reason as LeaseRefusal)))

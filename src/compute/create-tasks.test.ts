@@ -89,7 +89,9 @@ test('a thousand equal tasks on five nodes are done by all of them alike [K-57]'
   const requester = world.node(0)
   for (let count = 0; count < 1_000; count++) await requester.tasks.run(world.next())
   await world.until(() => requester.tasks.counts().open === 0, 600_000)
-  const counts = world.nodes.map(({ peer }) => world.executions.filter(({ worker }) => worker === peer).length)
+  const counts = world.nodes.map(
+    ({ peer }) => world.executions.filter(({ worker }) => worker === peer).length,
+  )
   assert.equal(world.executions.length, 1_000, 'each was done once')
   const ratio = Math.max(...counts) / 200
   context.diagnostic(`${counts.join(', ')}: max/mean ${ratio}`)
@@ -129,7 +131,10 @@ test('a worker that was cut off stops before its lease ends, and what it made co
   assert.equal(done.state, 'verified')
   const [cutOff, other] = world.executionsOf(task.name)
   assert.equal(cutOff?.endedAt, undefined, 'it stopped by its own clock')
-  assert.ok((other?.begunAt ?? 0) - (cutOff?.begunAt ?? 0) >= 29_000, 'nobody else began before the lease was over')
+  assert.ok(
+    (other?.begunAt ?? 0) - (cutOff?.begunAt ?? 0) >= 29_000,
+    'nobody else began before the lease was over',
+  )
   assert.equal(world.executionsOf(task.name).length, 2)
 })
 
@@ -171,7 +176,12 @@ test('a worker that stops in good order gives its task back, and nobody holds it
   const stopped = first?.stop()
   await world.run(stopped ?? Promise.resolve())
   assert.equal((await world.ended(world.node(0), id, 60_000)).state, 'verified')
-  assert.ok(world.node(0).tasks.events(id).some(({ note }) => note.includes('given back')))
+  assert.ok(
+    world
+      .node(0)
+      .tasks.events(id)
+      .some(({ note }) => note.includes('given back')),
+  )
 })
 
 test('a task that three workers fail is at fault itself', async () => {

@@ -75,6 +75,7 @@ export class HeldLease {
   readonly spec: TaskSpec
   readonly part: number
   readonly epoch: number
+  readonly claim: number
   readonly #parts: ElectorParts
   readonly #control = new AbortController()
   #goodUntil = 0
@@ -85,11 +86,15 @@ export class HeldLease {
   #progress = { percent: 0, phase: '' }
 
   /** @param askedAt monotonic time before the lease was asked for. */
-  constructor(parts: ElectorParts, held: { spec: TaskSpec; part: number; epoch: number; askedAt: number }) {
+  constructor(
+    parts: ElectorParts,
+    held: { spec: TaskSpec; part: number; epoch: number; claim: number; askedAt: number },
+  ) {
     this.#parts = parts
     this.spec = held.spec
     this.part = held.part
     this.epoch = held.epoch
+    this.claim = held.claim
     const { clock } = parts
     const lifeMs = held.spec.endsAt - clock.now()
     this.#deadline = clock.after(lifeMs, () => this.#tryLose('the task ended'))
@@ -177,9 +182,9 @@ export class HeldLease {
 
   /** Electors that were away when the others granted the lease are asked for it as well. */
   async #claimAgain(): Promise<void> {
-    const { spec, part, epoch } = this
+    const { spec, part, epoch, claim } = this
     if (spec.electors.length === 1) return
-    await this.#ask({ op: 'claim', record: spec.record.bytes, part, epoch })
+    await this.#ask({ op: 'claim', record: spec.record.bytes, part, epoch, claim })
   }
 
   #ask(request: Ask): Promise<ElectorRound> {
@@ -187,7 +192,7 @@ export class HeldLease {
   }
 
   #name() {
-    return { task: this.spec.id, part: this.part, epoch: this.epoch }
+    return { task: this.spec.id, part: this.part, epoch: this.epoch, claim: this.claim }
   }
 
   #extend(askedAt: number): void {

@@ -12,7 +12,7 @@ const ROWS_MAX = 20_000
 
 const MIGRATIONS = [
   `CREATE TABLE task_lease (
-     task TEXT NOT NULL, part INTEGER NOT NULL, epoch INTEGER NOT NULL, holder TEXT, stage INTEGER NOT NULL, once INTEGER NOT NULL,
+     task TEXT NOT NULL, part INTEGER NOT NULL, epoch INTEGER NOT NULL, claim INTEGER NOT NULL, holder TEXT, stage INTEGER NOT NULL, once INTEGER NOT NULL,
      outcome BLOB, outcome_epoch INTEGER, cancelled INTEGER NOT NULL, failed_by TEXT NOT NULL,
      expires_at INTEGER NOT NULL, PRIMARY KEY (task, part)) STRICT, WITHOUT ROWID`,
 ]
@@ -41,12 +41,15 @@ export interface LeaseName {
   task: TaskId
   part: number
   epoch: number
+  /** Drawn at random for each claim: a worker that comes back after a crash must not be taken for its earlier life. */
+  claim: number
   worker: PeerId
 }
 
 /** What an elector knows of a part. */
 export interface LeaseView {
   epoch: number
+  claim: number
   holder: PeerId | undefined
   /** The holder may go on: its time is not over. */
   isHeld: boolean
@@ -67,6 +70,7 @@ const STAGE = { granted: 0, running: 1, begun: 2 } as const
 
 interface Row {
   epoch: number
+  claim: number
   holder: PeerId | null
   stage: number
   once: number
@@ -103,21 +107,22 @@ export class LeaseBook {
       if (row === undefined && this.#count() >= ROWS_MAX) return no('full', 0)
       const refusal = row === undefined ? undefined : this.#refuseClaim(name, row)
       if (refusal !== undefined) return refusal
-      const isRepeated = row?.epoch === name.epoch
+      const isRepeated = row !== undefined && isSame(row, name)
       const failedBy = row === undefined ? [] : isRepeated ? failedOf(row) : failedAfterExpiry(row)
       if (failedBy.length >= POISON_WORKERS) {
         this.#free(name, failedBy)
         return no('poisoned', row?.epoch ?? 0)
       }
       this.#parts.index.run(
-        `INSERT INTO task_lease (task, part, epoch, holder, stage, once, cancelled, failed_by, expires_at)
-         VALUES (?, ?, ?, ?, 0, ?, 0, ?, ?)
+        `INSERT INTO task_lease (task, part, epoch, claim, holder, stage, once, cancelled, failed_by, expires_at)
+         VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, ?)
          ON CONFLICT (task, part) DO UPDATE SET
            stage = CASE WHEN epoch = excluded.epoch THEN stage ELSE 0 END,
-           epoch = excluded.epoch, holder = excluded.holder, failed_by = excluded.failed_by`,
+           epoch = excluded.epoch, claim = excluded.claim, holder = excluded.holder, failed_by = excluded.failed_by`,
         name.task,
         name.part,
         name.epoch,
+        name.claim,
         name.worker,
         rules.once ? 1 : 0,
         JSON.stringify(failedBy),
@@ -153,10 +158,10 @@ export class LeaseBook {
 
   /** Takes a result, unless its lease is over or superseded. The same one may be given again, by whomever. */
   commit(outcome: TaskOutcome): LeaseAnswer {
-    const { task, part, epoch, worker, bytes } = outcome
-    const name = { task, part, epoch, worker }
+    const { task, part, epoch, claim, worker, bytes } = outcome
+    const name = { task, part, epoch, claim, worker }
     const row = this.#row(name)
-    if (row?.outcome != null && row.outcome_epoch === epoch) return { ok: true, epoch }
+    if (row?.outcome != null && row.outcome_epoch === epoch && row.claim === claim) return { ok: true, epoch }
     const refusal = this.#refuseHolder(name, row)
     if (refusal !== undefined) return refusal
     if (row?.once === 1 ? row.stage !== STAGE.begun : this.#leftMs(name) <= 0) return no('over', epoch)
@@ -188,8 +193,8 @@ export class LeaseBook {
     const row = this.#row({ task, part })
     if (row?.outcome != null) return false
     this.#parts.index.run(
-      `INSERT INTO task_lease (task, part, epoch, stage, once, cancelled, failed_by, expires_at)
-       VALUES (?, ?, 0, 0, 0, 1, '[]', ?) ON CONFLICT (task, part) DO UPDATE SET cancelled = 1`,
+      `INSERT INTO task_lease (task, part, epoch, claim, stage, once, cancelled, failed_by, expires_at)
+       VALUES (?, ?, 0, 0, 0, 0, 1, '[]', ?) ON CONFLICT (task, part) DO UPDATE SET cancelled = 1`,
       task,
       part,
       expiresAt,
@@ -203,6 +208,7 @@ export class LeaseBook {
     const { percent = 0, phase = '' } = this.#progress.get(slotOf({ task, part })) ?? {}
     return {
       epoch: row.epoch,
+      claim: row.claim,
       holder: row.holder ?? undefined,
       isHeld: row.holder !== null && this.#leftMs({ task, part }) > 0,
       isRunning: row.stage !== STAGE.granted,
@@ -236,9 +242,9 @@ export class LeaseBook {
   #refuseClaim(name: LeaseName, row: Row): LeaseAnswer | undefined {
     if (row.outcome !== null) return no('ended', row.epoch)
     if (row.cancelled === 1) return no('cancelled', row.epoch)
-    const isSame = row.epoch === name.epoch && row.holder === name.worker
-    if (row.once === 1 && row.stage === STAGE.begun && !isSame) return no('started', row.epoch)
-    if (isSame) return undefined
+    const isRepeated = isSame(row, name)
+    if (row.once === 1 && row.stage === STAGE.begun && !isRepeated) return no('started', row.epoch)
+    if (isRepeated) return undefined
     const leftMs = row.holder === null ? 0 : this.#leftMs(name)
     if (leftMs > 0) return { ok: false, reason: 'leased', epoch: row.epoch, leftMs }
     return name.epoch <= row.epoch ? no('behind', row.epoch) : undefined
@@ -248,7 +254,7 @@ export class LeaseBook {
     if (row === undefined) return no('unknown', 0)
     if (row.cancelled === 1) return no('cancelled', row.epoch)
     if (row.outcome !== null) return no('ended', row.epoch)
-    return row.epoch === name.epoch && row.holder === name.worker ? undefined : no('behind', row.epoch)
+    return isSame(row, name) ? undefined : no('behind', row.epoch)
   }
 
   #free(name: { task: TaskId; part: number }, failedBy: readonly PeerId[]): void {
@@ -271,7 +277,7 @@ export class LeaseBook {
 
   #row({ task, part }: { task: TaskId; part: number }): Row | undefined {
     return this.#parts.index.get<Row>(
-      'SELECT epoch, holder, stage, once, outcome, outcome_epoch, cancelled, failed_by FROM task_lease WHERE task = ? AND part = ?',
+      'SELECT epoch, claim, holder, stage, once, outcome, outcome_epoch, cancelled, failed_by FROM task_lease WHERE task = ? AND part = ?',
       task,
       part,
     )
@@ -297,6 +303,10 @@ function slotOf({ task, part }: { task: TaskId; part: number }): string {
 
 function no(reason: LeaseRefusal, epoch: number): LeaseAnswer {
   return { ok: false, reason, epoch, leftMs: 0 }
+}
+
+function isSame(row: Row, name: LeaseName): boolean {
+  return row.epoch === name.epoch && row.claim === name.claim && row.holder === name.worker
 }
 
 function failedOf(row: Row): PeerId[] {

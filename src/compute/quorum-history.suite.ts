@@ -4,7 +4,7 @@
  */
 import type { SeededRandom } from '../core/random.ts'
 import { shuffled } from '../core/random.ts'
-import { type TaskId, type TaskState } from './task.ts'
+import type { TaskId, TaskState } from './task.ts'
 import { type Execution, TasksWorld, type WorldNode } from './tasks-world.suite.ts'
 
 const NODES = 5
@@ -60,8 +60,7 @@ export async function runQuorumHistory(options: {
     world.hub.heal()
     world.hub.setAllLinks({ dropRate: 0, jitterMs: 0, delayMs: 5 })
     for (const node of world.nodes) if (!node.isUp) await node.start()
-    const isOver = () =>
-      asked.every(({ requester, id }) => requester.tasks.get(id).endedAt !== undefined)
+    const isOver = () => asked.every(({ requester, id }) => requester.tasks.get(id).endedAt !== undefined)
     const limit = world.clock.monotonic() + LIFE_MS + 120_000
     while (!isOver() && world.clock.monotonic() < limit) await world.clock.advance(1_000)
     return { seed: options.seed, tasks: asked.length, faults, ...judge(world, asked) }

@@ -121,7 +121,7 @@ export class TaskBoard {
         return { record: spec.record.bytes, part: part.index, epoch: 0 }
       }
       const epoch = (book.view(spec.id, part.index)?.epoch ?? 0) + 1
-      const name = { task: spec.id, part: part.index, epoch, worker }
+      const name = { task: spec.id, part: part.index, epoch, claim: 0, worker }
       const answer = book.claim(name, { once: spec.once, expiresAt: spec.endsAt })
       if (!answer.ok) continue
       part.state = 'leased'

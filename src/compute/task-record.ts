@@ -31,6 +31,8 @@ const LASTING_PER_AUTHOR_MAX = 500
 /** More electors cost more messages and help nobody. */
 const ELECTORS_MAX = 7
 const EPOCH_MAX = 1_000_000
+/** Claims are drawn from so many numbers. */
+export const CLAIM_MAX = 2 ** 32
 const PARTS_MAX = 16
 const ID_FORM = /^[0-9a-f]{32}$/
 const FIELDS = ['v', 'task', 'input', 'redundancy', 'once', 'electors', 'closed']
@@ -140,18 +142,18 @@ export function signOutcome(
   key: SigningKey,
   said: Omit<TaskOutcome, 'worker' | 'bytes'> & { space: SpaceId; now: number },
 ): TaskOutcome {
-  const { task, part, epoch, outcome, result, space, now } = said
+  const { task, part, epoch, claim, outcome, result, space, now } = said
   const record = signRecord(key, {
     space,
     kind: OUTCOME_KIND,
     key: task,
     createdAt: now,
     expiresAt: now + 2 * TASK_LIFE_MS_MAX,
-    body: { v: 1, part, epoch, outcome, result },
+    body: { v: 1, part, epoch, claim, outcome, result },
   })
   if (record.bytes.byteLength > OUTCOME_BYTES_MAX)
     shape.fail(`the result is longer than ${OUTCOME_BYTES_MAX} bytes`)
-  return { task, part, epoch, outcome, result, worker: key.peerId, bytes: record.bytes }
+  return { task, part, epoch, claim, outcome, result, worker: key.peerId, bytes: record.bytes }
 }
 
 /** Reads what a worker signed; the signature is checked. @throws InvalidRecordError */
@@ -160,12 +162,13 @@ export function decodeOutcome(bytes: Uint8Array): TaskOutcome {
   const record = decodeRecord(bytes)
   if (record.kind !== OUTCOME_KIND) shape.fail('it is not the outcome of a task')
   const body = shape.map(record.body, 'its body')
-  shape.onlyFields(body, ['v', 'part', 'epoch', 'outcome', 'result'])
+  shape.onlyFields(body, ['v', 'part', 'epoch', 'claim', 'outcome', 'result'])
   if (shape.integer(body, 'v') !== 1) shape.fail('its version is unknown')
   return {
     task: readTaskId(record.key),
     part: shape.integer(body, 'part', PARTS_MAX),
     epoch: shape.integer(body, 'epoch', EPOCH_MAX),
+    claim: shape.integer(body, 'claim', CLAIM_MAX),
     outcome: shape.oneOf(body, 'outcome', ['done', 'failed'] as const),
     result: shape.map(body.result, 'its result'),
     worker: record.author,

@@ -8,7 +8,7 @@ import { dateNow } from '../records/record-codec.ts'
 import { claimLease } from './claim-lease.ts'
 import { HeldLease } from './held-lease.ts'
 import { isOwnedHere } from './open-task.ts'
-import type { TaskFacts, TaskKind, TaskLoad, TaskSpec } from './task.ts'
+import type { TaskFacts, TaskId, TaskKind, TaskLoad, TaskSpec } from './task.ts'
 import { readTaskInput, type TaskInputs } from './task-input.ts'
 import { decodeTask, signOutcome } from './task-record.ts'
 import type { TasksClient } from './tasks-client.ts'
@@ -68,6 +68,8 @@ export class TaskWorker {
   readonly #stopping = new AbortController()
   readonly #working = new Set<Promise<unknown>>()
   readonly #leases = new Set<HeldLease>()
+  /** Tasks that we claim or do; we come for none of them twice. */
+  readonly #claiming = new Set<TaskId>()
   #busy = 0
 
   constructor(parts: TaskWorkerParts, options: TaskWorkerOptions) {
@@ -153,7 +155,7 @@ export class TaskWorker {
       if (!this.#sources.has(source)) this.#sources.set(source, 1)
       if (pulled.epoch === 0) await this.#claimAndDo(spec)
       else if (isOwnedHere(spec) && spec.requester === source) {
-        const lease = new HeldLease(this.#parts, { spec, ...pulled, askedAt: startedAt })
+        const lease = new HeldLease(this.#parts, { spec, ...pulled, claim: 0, askedAt: startedAt })
         await this.#do(lease)
       }
       await this.#rest(clock.monotonic() - startedAt)
@@ -162,11 +164,18 @@ export class TaskWorker {
     }
   }
 
+  /** @returns false when the task is over for good. */
   async #claimAndDo(spec: TaskSpec): Promise<boolean> {
-    const lease = await claimLease(this.#parts, spec, this.#stopping.signal)
-    if (lease === 'busy' || lease === 'gone') return lease === 'busy'
-    await this.#do(lease)
-    return true
+    if (this.#claiming.has(spec.id)) return true
+    this.#claiming.add(spec.id)
+    try {
+      const lease = await claimLease(this.#parts, spec, this.#stopping.signal)
+      if (lease === 'busy' || lease === 'gone') return lease === 'busy'
+      await this.#do(lease)
+      return true
+    } finally {
+      this.#claiming.delete(spec.id)
+    }
   }
 
   /** Does a task under a lease. Never throws: what went wrong goes to the electors. */
@@ -230,8 +239,8 @@ export class TaskWorker {
 
   #sign(lease: HeldLease, outcome: 'done' | 'failed', result: TaskFacts): Uint8Array {
     const { key, clock } = this.#parts
-    const { spec, part, epoch } = lease
-    const said = { task: spec.id, part, epoch, outcome, result }
+    const { spec, part, epoch, claim } = lease
+    const said = { task: spec.id, part, epoch, claim, outcome, result }
     return signOutcome(key, { ...said, space: spec.record.space, now: dateNow(clock) }).bytes
   }
 

@@ -61,6 +61,7 @@ export interface TaskOutcome {
   readonly part: number
   /** The fencing token of the lease under which it was made. */
   readonly epoch: number
+  readonly claim: number
   readonly worker: PeerId
   /** `failed` only for tasks that may not be begun again. */
   readonly outcome: 'done' | 'failed'

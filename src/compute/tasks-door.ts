@@ -96,10 +96,10 @@ export class TasksDoor {
     const spec = this.#task(request.record)
     const isOver = spec.closed || this.#parts.clock.now() >= spec.endsAt
     if (isOver || isOwnedHere(spec) || !spec.electors.includes(this.#parts.self)) return yesOr(false)
-    const { part, epoch } = request
+    const { part, epoch, claim } = request
     if (part !== 0) return yesOr(false)
     return this.#parts.book.claim(
-      { task: spec.id, part, epoch, worker: from },
+      { task: spec.id, part, epoch, claim, worker: from },
       { once: spec.once, expiresAt: spec.endsAt },
     )
   }

@@ -4,7 +4,7 @@ import { ShapeReader } from '../records/cbor-shape.ts'
 import { MalformedMessageError } from '../records/errors.ts'
 import { LEASE_REFUSALS, type LeaseRefusal } from './lease-book.ts'
 import { TASK_KINDS, type TaskId, type TaskKind, type TaskLoad } from './task.ts'
-import { OUTCOME_BYTES_MAX, readTaskId, TASK_BYTES_MAX } from './task-record.ts'
+import { CLAIM_MAX, OUTCOME_BYTES_MAX, readTaskId, TASK_BYTES_MAX } from './task-record.ts'
 
 /** How members do tasks for each other; described in `docs/protocol/tasks.md`. One frame each way. */
 export const TASKS_PROTOCOL = '/kizuna/tasks/1.0.0'
@@ -34,6 +34,7 @@ interface Leased {
   task: TaskId
   part: number
   epoch: number
+  claim: number
 }
 
 /** The one frame of a request. */
@@ -43,7 +44,7 @@ export type TasksRequest =
   | { op: 'offer'; count: number }
   | { op: 'pull'; kinds: readonly TaskKind[] }
   /** `record` is the task as its requester signed it. */
-  | { op: 'claim'; record: Uint8Array; part: number; epoch: number }
+  | { op: 'claim'; record: Uint8Array; part: number; epoch: number; claim: number }
   | ({ op: 'renew'; percent: number; phase: string } & Leased)
   | ({ op: 'begin' } & Leased)
   /** `outcome` is what the worker signed; others may pass it on. */
@@ -97,7 +98,8 @@ export function decodeTasksRequest(frame: Uint8Array): TasksRequest {
   const task = () => idOf(shape.text(map, 'task', 32))
   const part = () => shape.integer(map, 'part', PARTS_MAX)
   const epoch = () => shape.integer(map, 'epoch', EPOCH_MAX)
-  const leased = () => ({ task: task(), part: part(), epoch: epoch() })
+  const claim = () => shape.integer(map, 'claim', CLAIM_MAX)
+  const leased = () => ({ task: task(), part: part(), epoch: epoch(), claim: claim() })
   switch (op) {
     case 'probe':
       return { op }
@@ -106,7 +108,7 @@ export function decodeTasksRequest(frame: Uint8Array): TasksRequest {
     case 'pull':
       return { op, kinds: kindsOf(shape.list(map, 'kinds', TASK_KINDS.length * 2)) }
     case 'claim':
-      return { op, record: record(), part: part(), epoch: epoch() }
+      return { op, record: record(), part: part(), epoch: epoch(), claim: claim() }
     case 'renew':
       return {
         op,

@@ -3,12 +3,12 @@ import type { Logger } from '../core/log.ts'
 import type { SigningKey } from '../core/signing-key.ts'
 import { dateNow } from '../records/record-codec.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
-import { askElectors, type ElectorParts, HEARTBEAT_MS } from './held-lease.ts'
+import { askElectors, type ElectorParts, HEARTBEAT_MS, type HeldLease } from './held-lease.ts'
 import { decodeTask, signOutcome } from './task-record.ts'
 
 const MIGRATIONS = [
   `CREATE TABLE task_doing (
-     task TEXT NOT NULL, part INTEGER NOT NULL, epoch INTEGER NOT NULL, record BLOB NOT NULL,
+     task TEXT NOT NULL, part INTEGER NOT NULL, epoch INTEGER NOT NULL, claim INTEGER NOT NULL, record BLOB NOT NULL,
      PRIMARY KEY (task, part)) STRICT, WITHOUT ROWID`,
 ]
 /** Electors that are away are told so often; then their lease ends by itself. */
@@ -19,6 +19,7 @@ interface Row {
   task: string
   part: number
   epoch: number
+  claim: number
   record: Uint8Array
 }
 
@@ -31,17 +32,18 @@ export class UnfinishedWork {
     parts.index.migrate('unfinished tasks', MIGRATIONS)
   }
 
-  add(lease: { spec: { id: string; record: { bytes: Uint8Array } }; part: number; epoch: number }): void {
+  add(lease: Pick<HeldLease, 'spec' | 'part' | 'epoch' | 'claim'>): void {
     this.#parts.index.run(
-      'INSERT OR REPLACE INTO task_doing (task, part, epoch, record) VALUES (?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO task_doing (task, part, epoch, claim, record) VALUES (?, ?, ?, ?, ?)',
       lease.spec.id,
       lease.part,
       lease.epoch,
+      lease.claim,
       lease.spec.record.bytes,
     )
   }
 
-  remove({ spec, part, epoch }: { spec: { id: string }; part: number; epoch: number }): void {
+  remove({ spec, part, epoch }: Pick<HeldLease, 'spec' | 'part' | 'epoch'>): void {
     this.#parts.index.run(
       'DELETE FROM task_doing WHERE task = ? AND part = ? AND epoch = ?',
       spec.id,
@@ -52,17 +54,25 @@ export class UnfinishedWork {
 
   /** Tells the electors of everything that an earlier life left unfinished. */
   async giveUp(signal: AbortSignal): Promise<void> {
-    const rows = this.#parts.index.all<Row>('SELECT task, part, epoch, record FROM task_doing')
+    const rows = this.#parts.index.all<Row>('SELECT task, part, epoch, claim, record FROM task_doing')
     await Promise.all(rows.map((row) => this.#giveUp(row, signal)))
   }
 
   async #giveUp(row: Row, signal: AbortSignal): Promise<void> {
     const { clock, log, key } = this.#parts
     const spec = decodeTask(row.record)
-    const { part, epoch } = row
+    const { part, epoch, claim } = row
     log.info('task given up after a restart', { task: spec.id, kind: spec.kind, worker: key.peerId })
-    const release = { op: 'release', task: spec.id, part, epoch, failed: true, reason: REASON } as const
-    const said = { task: spec.id, part, epoch, outcome: 'failed', result: { reason: REASON } } as const
+    const release = {
+      op: 'release',
+      task: spec.id,
+      part,
+      epoch,
+      claim,
+      failed: true,
+      reason: REASON,
+    } as const
+    const said = { task: spec.id, part, epoch, claim, outcome: 'failed', result: { reason: REASON } } as const
     const failure = signOutcome(key, { ...said, space: spec.record.space, now: dateNow(clock) })
     for (let number = 1; number <= TRIES_MAX && !signal.aborted; number++) {
       // A task that may not be begun twice and was begun cannot be given back: it has failed.
