@@ -1,5 +1,4 @@
 import type { ContentId } from '../core/content-id.ts'
-import { FRAME_BYTES_MAX } from '../core/limits.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import { ConnectionLostError, PeerMisbehavedError } from '../network/errors.ts'
 import type { CallOptions, Network } from '../network/network.ts'
@@ -227,7 +226,7 @@ async function* bodyFrames(
   try {
     for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
       received += next.value.byteLength
-      if (next.value.byteLength > FRAME_BYTES_MAX || received > lengthMax) {
+      if (received > lengthMax) {
         throw misbehaved(peer, 'it sent more bytes than it said')
       }
       yield next.value

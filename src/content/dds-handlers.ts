@@ -206,7 +206,7 @@ async function* answerStore(
 async function* answerRetrieve(
   parts: DdsHandlerParts,
   request: RetrieveChunkRequest,
-  { from }: RequestContext,
+  { from, pieceBytesMax }: RequestContext,
 ): AsyncGenerator<DdsResponse | Uint8Array> {
   const id = idFromWire(request.chunkCid)
   const sizeBytes = await parts.chunks.sizeOf(id)
@@ -240,7 +240,7 @@ async function* answerRetrieve(
       length,
     })
     // Whoever asks for the next frame has no more use for the one before.
-    yield* framesOf(bytes)
+    yield* framesOf(bytes, pieceBytesMax)
   } finally {
     parts.buffers.release(bytes)
   }

@@ -75,10 +75,10 @@ export function decodeResponse(frame: Uint8Array): DdsResponse {
   return decodeWith((bytes) => DdsResponse.decode(bytes), frame, ANSWER_SHAPE, 'The answer')
 }
 
-/** Cuts a chunk into frames of at most `FRAME_BYTES_MAX`; no bytes make no frame. */
-export function* framesOf(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let offset = 0; offset < bytes.byteLength; offset += FRAME_BYTES_MAX) {
-    yield bytes.subarray(offset, offset + FRAME_BYTES_MAX)
+/** Cuts a chunk into pieces of at most `pieceBytesMax`; no bytes make no piece. */
+export function* framesOf(bytes: Uint8Array, pieceBytesMax = FRAME_BYTES_MAX): Generator<Uint8Array> {
+  for (let offset = 0; offset < bytes.byteLength; offset += pieceBytesMax) {
+    yield bytes.subarray(offset, offset + pieceBytesMax)
   }
 }
 

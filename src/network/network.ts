@@ -37,6 +37,7 @@ export interface CallOptions {
   timeoutMs?: number
   /**
    * Many bytes are expected: they may come another way, and each frame is good only until the next is asked for.
+   * What follows the first frame of the answer may be cut otherwise than it was sent.
    * @default false
    */
   bulk?: boolean
@@ -52,6 +53,11 @@ export interface RequestContext {
   path: PeerPath
   /** Aborts when the asker gave up, the connection died or the deadline passed. */
   signal: AbortSignal
+  /**
+   * What an answer yields may be so long at once; it travels in frames all the same. What was yielded may change again
+   * when the next is asked for. @default FRAME_BYTES_MAX
+   */
+  pieceBytesMax?: number
 }
 
 /**

@@ -8,10 +8,11 @@ import { ConnectionLostError, PeerMisbehavedError } from '../errors.ts'
 import { type MarkedFrame, StreamEndedError } from '../frame-stream.ts'
 import type { CallOptions } from '../network.ts'
 import { NetworkCall } from '../network-call.ts'
+import { IncomingAnswer } from './bulk-answer.ts'
 import type { ByteTaker } from './bulk-dial.ts'
 import { BulkFormatError, BulkFrameReader, type BulkHeader, type FrameTaker } from './bulk-frame.ts'
 import { BulkLink } from './bulk-link.ts'
-import { IncomingMessage, SendingWindow } from './bulk-message.ts'
+import { SendingWindow } from './bulk-message.ts'
 import { REQUESTS_AT_ONCE_MAX } from './bulk-serving.ts'
 import type { FramePool } from './frame-pool.ts'
 
@@ -21,13 +22,14 @@ const REQUESTS_MAX = 2 ** 31
 const CREDITS_ON_THE_WAY_MAX = 2
 /** Where the rest goes of a connection that was given up. */
 const DISCARDED = Buffer.alloc(1_024)
+const NOTHING = new Uint8Array(0)
 const MARKS_OF_ANSWERS = ['more', 'last', 'error', 'end', 'credit']
 
 type Frames = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
 /** A request under way, or one that was given up and whose end has not come yet. */
 interface Asked {
-  message: IncomingMessage
+  answer: IncomingAnswer
   window: SendingWindow
   isGivenUp: boolean
 }
@@ -119,12 +121,12 @@ export class BulkAsking implements FrameTaker {
 
   /** See `Network.request`. */
   async *request(protocol: string, request: Frames, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
-    const { clock, metrics, peer, pool } = this.#parts
+    const { clock, metrics, peer } = this.#parts
     const call = new NetworkCall(clock, `The request ${protocol} to ${peer}`, options)
     const id = ++this.#lastId
     const hangUp = new AbortController()
     const asked: Asked = {
-      message: new IncomingMessage((bytes) => this.#credit(id, bytes)),
+      answer: new IncomingAnswer(this.#parts.pool, (bytes) => this.#credit(id, bytes)),
       window: new SendingWindow(),
       isGivenUp: false,
     }
@@ -145,8 +147,6 @@ export class BulkAsking implements FrameTaker {
           call.rest()
           yield frame.bytes
           readerIsBusy = false
-          // Who asks for bulk has no more use for a frame when it wants the next.
-          if (options.bulk === true) pool.giveBack(frame.bytes)
           call.progress()
         }
         if (frame.mark !== 'more') break
@@ -167,7 +167,7 @@ export class BulkAsking implements FrameTaker {
     const { id, mark, sizeBytes } = header
     if (!this.#isLetIn) {
       if (mark !== 'ready' || id !== 0) throw new BulkFormatError('something before its first word')
-      return this.#parts.pool.take(0)
+      return NOTHING
     }
     if (!MARKS_OF_ANSWERS.includes(mark)) throw new BulkFormatError(`a frame “${mark}” as an answer`)
     const asked = this.#asked.get(id)
@@ -177,8 +177,8 @@ export class BulkAsking implements FrameTaker {
         throw new BulkFormatError('an answer to nothing')
       this.#straysAllowed--
       if (this.#straysAllowed < 0) throw new BulkFormatError('credits for requests that are over')
-    } else if (mark !== 'credit') asked.message.expect(header)
-    return this.#parts.pool.take(sizeBytes)
+    } else if (mark !== 'credit') return asked.answer.begin(header)
+    return new Uint8Array(sizeBytes)
   }
 
   whole({ id, mark }: BulkHeader, bytes: Uint8Array): void {
@@ -194,13 +194,13 @@ export class BulkAsking implements FrameTaker {
     }
     this.#answers++
     // Nobody reads it any more; the window bounds how much there is of it.
-    if (!asked.isGivenUp) asked.message.push({ mark, bytes } as MarkedFrame)
+    if (!asked.isGivenUp) asked.answer.whole(mark, bytes)
     else if (mark !== 'more') this.#asked.delete(id)
   }
 
   async #read(asked: Asked, call: NetworkCall, protocol: string): Promise<MarkedFrame> {
     try {
-      return await asked.message.read(call.signal)
+      return await asked.answer.read(call.signal)
     } catch (cause) {
       call.signal.throwIfAborted()
       throw this.#misbehaviour ?? new ConnectionLostError({ peer: this.#parts.peer, protocol, cause })
@@ -236,7 +236,7 @@ export class BulkAsking implements FrameTaker {
     this.#usedAt = this.#parts.clock.monotonic()
     asked.window.end()
     this.#straysAllowed += CREDITS_ON_THE_WAY_MAX
-    if (asked.message.isWhole || this.ended.aborted) {
+    if (asked.answer.isWhole || this.ended.aborted) {
       this.#asked.delete(id)
       return
     }
@@ -252,8 +252,8 @@ export class BulkAsking implements FrameTaker {
 
   #lost(): void {
     this.#letIn.reject(this.ended.reason)
-    for (const { message, window } of this.#asked.values()) {
-      message.fail(new StreamEndedError('the direct connection broke', { cause: this.ended.reason }))
+    for (const { answer, window } of this.#asked.values()) {
+      answer.fail(new StreamEndedError('the direct connection broke', { cause: this.ended.reason }))
       window.end()
     }
   }

@@ -141,7 +141,8 @@ export class SendingWindow {
   }
 }
 
-async function wakened(signal: AbortSignal, listen: (wake: () => void) => void): Promise<void> {
+/** Waits for whoever calls `wake`, or the signal. */
+export async function wakened(signal: AbortSignal, listen: (wake: () => void) => void): Promise<void> {
   let wake = () => {}
   const woken = new Promise<void>((resolve) => {
     wake = resolve

@@ -211,10 +211,15 @@ export class BulkServing implements FrameTaker {
   }
 
   async #answer(id: number, handler: RequestHandler, answering: Answering): Promise<'answered' | 'refused'> {
-    const { message, window, call } = answering
+    const { message, call } = answering
     let answer: AsyncIterator<Uint8Array> | undefined
     try {
-      const context = { from: this.#parts.peer, path: 'direct', signal: call.signal, pieceBytesMax: CHUNK_BYTES_MAX } as const
+      const context = {
+        from: this.#parts.peer,
+        path: 'direct',
+        signal: call.signal,
+        pieceBytesMax: CHUNK_BYTES_MAX,
+      } as const
       // How long the handler thinks is the asker's business: it has the deadline.
       call.rest()
       answer = handler(framesOf(message, call), context)[Symbol.asyncIterator]()
