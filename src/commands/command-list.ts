@@ -1,3 +1,4 @@
+import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import type { Command } from './command.ts'
 import { config } from './config.ts'
@@ -46,6 +47,7 @@ export const commandList: readonly Command[] = [
   config,
   history,
   audit,
+  archive,
   privacy,
   feedback,
   ping,

@@ -14,6 +14,8 @@ export interface Caller {
   permission: Permission
   /** Where several people ask together, such as `discord:` and a server's id; has a rate of its own. */
   group?: string
+  /** Channels of the group that they may read, as the archive names them; none: those that everybody there may. */
+  channels?: readonly string[]
   /** May look and fetch, and change nothing. */
   readOnly?: boolean
   /** Language of the person, such as `fr` (BCP 47). */
