@@ -10,7 +10,7 @@ import type {
 /** How many worlds of 40 minutes are tried; a night ends when its time does. */
 const SCALES: Record<ReliabilityScale, { seeds: number; cpuMsMax: number }> = {
   gate: { seeds: 8, cpuMsMax: 60_000 },
-  night: { seeds: 400, cpuMsMax: 7 * 60_000 },
+  night: { seeds: 400, cpuMsMax: 5 * 60_000 },
   release: { seeds: 10_000, cpuMsMax: 8 * 3_600_000 },
 }
 const SEEDS_MIN = 8
