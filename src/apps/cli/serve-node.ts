@@ -82,7 +82,7 @@ export async function serveNode(
 async function startBot(
   services: Services,
   { secrets, demandDiscord = false }: { secrets?: Secrets; demandDiscord?: boolean },
-): Promise<DiscordBot | undefined> {
+): Promise<Pick<DiscordBot, 'inviteLink' | 'notices' | 'stop'> | undefined> {
   const token = secrets?.discordToken
   if (token === undefined) {
     if (!demandDiscord) return undefined

@@ -5,6 +5,7 @@ import type { Logger } from '../../core/log.ts'
 import type { Services } from '../../node/services.ts'
 import type { Look } from './answers/render-message.ts'
 import type { Ask, Standing } from './ask.ts'
+import type { SeeingMember } from './archive/channels-seen.ts'
 import type { ControlIds } from './control-id.ts'
 import type { GuildRoles } from './doctor-here.ts'
 import type { GuildSettingsTable } from './guilds/guild-settings.ts'
@@ -38,6 +39,8 @@ export interface BotParts {
   identity: () => BotIdentity
   /** A server's roles, where they are known. */
   rolesOf: (guild: string) => GuildRoles | undefined
+  /** The channels that a member of a server may see, where that is known. */
+  channelsSeenBy: (guild: string, member: SeeingMember) => string[] | undefined
   /** Whether typed commands can be read without a mention. */
   readsMessages: () => boolean
   /** The ids of registered commands by name, for clickable mentions of them. */

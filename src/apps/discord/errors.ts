@@ -130,3 +130,17 @@ export class WrongPlaceError extends KizunaError {
     })
   }
 }
+
+/** Thrown when interactions cannot be listened for by HTTP. */
+export class DiscordPortTakenError extends KizunaError {
+  override name = 'DiscordPortTakenError'
+  constructor(facts: { port: number; systemCode: string }) {
+    super({
+      code: 'DISCORD_PORT_TAKEN',
+      kind: 'conflict',
+      message: `Port ${facts.port} for Discord’s interactions cannot be listened on (${facts.systemCode}).`,
+      hint: 'Choose another discordHttpPort, or -1 for none.',
+      details: facts,
+    })
+  }
+}

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { type APIApplication, REST, type RESTOptions, Routes } from 'discord.js'
 import type { Command } from '../../commands/command.ts'
 import { commandList } from '../../commands/command-list.ts'
@@ -5,6 +6,8 @@ import type { CommandRunner } from '../../commands/run-command.ts'
 import { AbortedError } from '../../core/errors.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { Services } from '../../node/services.ts'
+import { channelsSeenBy } from './archive/channels-seen.ts'
+import { type ArchiveKeeping, keepArchives } from './archive/keep-archives.ts'
 import type { BotIdentity, BotParts } from './bot-parts.ts'
 import { ControlIds } from './control-id.ts'
 import { ContentDelivery } from './deliver-content.ts'
@@ -16,6 +19,8 @@ import { SupervisedGateway } from './gateway/supervised-gateway.ts'
 import { GuildSettingsTable } from './guilds/guild-settings.ts'
 import { KnownMembers } from './guilds/known-members.ts'
 import { welcome } from './guilds/welcome.ts'
+import { readPublicKey } from './http/request-signature.ts'
+import { type InteractionEntrance, serveInteractions } from './http/serve-interactions.ts'
 import { attachmentSource } from './incoming/fetch-attachment.ts'
 import { answerInteraction } from './interactions/answer-interaction.ts'
 import { answerMessage } from './messages/answer-message.ts'
@@ -41,6 +46,8 @@ export interface DiscordBotOptions {
 export interface DiscordBot {
   /** Adds the bot to a server; undefined until Discord was reached. */
   inviteLink(): string | undefined
+  /** The port of the entrance for interactions by HTTP, when it is open. */
+  httpPort(): number | undefined
   /** What a person who starts the bot should know, in sentences. */
   notices(): string[]
   /** Ends the connection; commands under way are aborted. */
@@ -66,6 +73,9 @@ class Bot implements DiscordBot {
   readonly #stopping = new AbortController()
   readonly #commandIds = new Map<string, string>()
   readonly #notices: string[] = []
+  #entrance: InteractionEntrance | undefined
+  #publicKey: KeyObject | undefined
+  #archives: ArchiveKeeping | undefined
   #identity: BotIdentity | undefined
   #readsMessages = false
 
@@ -77,7 +87,6 @@ class Bot implements DiscordBot {
       isFailure: (error) => error instanceof DiscordUnavailableError,
     })
     const refusals = new RefusalCount(clock)
-    metrics.gauge('kizuna_discord_refusals_recent', 'refused requests in ten minutes', () => refusals.recent)
     const fetchParts: FetchParts = { clock, random, log, metrics, breaker, refusals }
     const rest = new REST(restOptions(config.discordApi, fetchParts)).setToken(options.token.reveal())
     this.#callbacks = new CallbackSender(fetchParts, { api: config.discordApi })
@@ -105,6 +114,10 @@ class Bot implements DiscordBot {
       rolesOf: (guild) => {
         const { client } = this.#gateway
         return client === undefined ? undefined : rolesOf(client, guild)
+      },
+      channelsSeenBy: (guild, member) => {
+        const { client } = this.#gateway
+        return client?.isReady() === true ? channelsSeenBy(client, guild, member) : undefined
       },
       readsMessages: () => this.#readsMessages,
       commandIds: this.#commandIds,
@@ -135,10 +148,16 @@ class Bot implements DiscordBot {
   async start(): Promise<void> {
     try {
       await this.#gateway.start()
+      await this.#openEntrance()
     } catch (error) {
-      this.#callbacks.close()
+      await this.stop()
       throw error
     }
+  }
+
+  /** Where Discord posts interactions, when that is wanted; undefined otherwise. */
+  httpPort(): number | undefined {
+    return this.#entrance?.port
   }
 
   inviteLink(): string | undefined {
@@ -151,9 +170,28 @@ class Bot implements DiscordBot {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new AbortedError({ what: 'The command' }))
+    await this.#entrance?.stop()
+    await this.#archives?.stop()
     await this.#gateway.stop()
     this.#callbacks.close()
     this.#services.health.remove('discord')
+  }
+
+  async #openEntrance(): Promise<void> {
+    const { discordHttpPort: port, discordPublicKey: key, apiHost: host } = this.#services.config
+    if (port < 0) return
+    if (key !== '') this.#publicKey = readPublicKey(key)
+    const { clock } = this.#services
+    this.#entrance = await serveInteractions(
+      {
+        clock,
+        log: this.#parts.log.named('http'),
+        publicKey: () => this.#publicKey,
+        answer: (interaction, sendCallback) =>
+          answerInteraction(this.#parts, interaction, { sendCallback, delivery: this.#delivery }),
+      },
+      { host, port },
+    )
   }
 
   get #place() {
@@ -173,6 +211,8 @@ class Bot implements DiscordBot {
       userName: client.user.username,
       owners: ownersOf(application),
     }
+    // Discord tells the key, too; the setting is for those who trust nothing but what they copied.
+    this.#publicKey ??= readPublicKey(application.verify_key)
     this.#readsMessages =
       this.#services.config.discordIntents.includes('MessageContent') &&
       !refusedIntents.includes('MessageContent')
@@ -193,6 +233,8 @@ class Bot implements DiscordBot {
       buildRegistration(commands),
     )
     for (const [name, id] of ids) this.#commandIds.set(name, id)
+    await this.#archives?.stop()
+    this.#archives = keepArchives(client, this.#services, { readsMessages: () => this.#readsMessages })
     log.info('ready', { guilds: client.guilds.cache.size, commands: ids.size })
   }
 

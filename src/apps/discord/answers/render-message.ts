@@ -24,7 +24,7 @@ export interface MessageBody {
   components?: APIMessageTopLevelComponent[]
   flags?: number
   allowed_mentions: { parse: [] }
-  attachments?: { id: number; filename: string }[]
+  attachments?: { id: string; filename: string }[]
 }
 
 /** Nobody is ever notified by what we say. */
@@ -48,7 +48,7 @@ const FORM_LABEL_LENGTH_MAX = 45
  * @param asCard true where an earlier version of the same message was a card of the newer kind: it stays one.
  */
 export function renderMessage(view: View, look: Look, asCard = false): MessageBody[] {
-  const files = view.files?.map((file, id) => ({ id, filename: file.name })) ?? []
+  const files = view.files?.map((file, index) => ({ id: String(index), filename: file.name })) ?? []
   const attachments = files.length === 0 ? {} : { attachments: files }
   if (asCard || (look === 'cards' && view.kind === 'card')) return [{ ...cardOf(view), ...attachments }]
   const rows = rowsOf(view)

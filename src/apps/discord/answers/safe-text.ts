@@ -27,7 +27,7 @@ export function safeText(text: string, lengthMax = 200): string {
 export function plainText(text: string, lengthMax = Number.POSITIVE_INFINITY): string {
   const line = wellFormed(text)
     .normalize('NFC')
-    .replaceAll(/\s+/gu, ' ')
+    .replaceAll(/[^\S\ufeff]+/gu, ' ')
     .replaceAll(INVISIBLE, '')
     .replaceAll(JOINERS, '$1')
     .replaceAll(MARKS, '$1')

@@ -52,6 +52,8 @@ export class InteractionAnswer implements FormAnswer {
   #state: 'open' | 'deferred' | 'answered' = 'open'
   #isConfidential = false
   #isCard = false
+  /** Discord did not take the first answer: the interaction is over, the channel is left. */
+  #isDead = false
   #edits: Promise<void> = Promise.resolve()
 
   constructor(parts: InteractionAnswerParts, interaction: APIInteraction, mode: AnswerMode = 'new') {
@@ -117,16 +119,35 @@ export class InteractionAnswer implements FormAnswer {
       const files = view.files ?? []
       if (this.#state === 'open' && files.length > 0) await this.defer(confidential)
       const bodies = renderMessage(view, this.#parts.look, this.#isCard)
-      if (this.#state === 'open') return this.#reply(bodies, confidential)
-      if (this.#isExpired) return this.#sayInChannel(view)
-      const [first, ...rest] = bodies
-      if (first !== undefined) {
-        const isLast = rest.length === 0
-        await this.#inTurn(() => this.#edit(first, isLast ? files : []))
+      if (this.#state === 'open') {
+        await this.#reply(bodies, confidential).catch((error: unknown) => {
+          if (!this.#isDead) throw error
+        })
+        if (!this.#isDead) return
       }
-      await this.#followUp(rest, confidential, files)
+      if (this.#isExpired) return this.#sayInChannel(view)
+      await this.#editAll(bodies, confidential, files)
     })
     this.#state = 'answered'
+  }
+
+  async #editAll(
+    bodies: readonly MessageBody[],
+    confidential: boolean,
+    files: readonly ViewFile[],
+  ): Promise<void> {
+    const [first, ...rest] = bodies
+    if (first === undefined) return
+    try {
+      await this.#inTurn(() => this.#edit(first, rest.length === 0 ? files : []))
+    } catch (error) {
+      // “Thinking …” must end, whatever Discord has against the answer.
+      const note: View = { kind: 'note', tone: 'bad', text: this.#parts.say('code.DISCORD_UNAVAILABLE') }
+      const [body] = renderMessage(note, this.#parts.look, this.#isCard)
+      if (body !== undefined) await this.#inTurn(() => this.#edit(body, [])).catch(() => {})
+      throw error
+    }
+    await this.#followUp(rest, confidential, files)
   }
 
   async #reply(bodies: readonly MessageBody[], confidential: boolean): Promise<void> {
@@ -144,15 +165,20 @@ export class InteractionAnswer implements FormAnswer {
   }
 
   async #callback(body: unknown): Promise<void> {
-    await this.#parts.sendCallback(this.#interaction, body)
+    try {
+      await this.#parts.sendCallback(this.#interaction, body)
+    } catch (error) {
+      this.#isDead = true
+      throw error
+    }
   }
 
   async #edit(body: MessageBody, files: readonly ViewFile[]): Promise<void> {
-    this.#isCard ||= isCardBody(body)
     await this.#parts.webhooks.patch(
       Routes.webhookMessage(this.#interaction.application_id, this.#interaction.token, '@original'),
       { auth: false, body, files: files.map(toRawFile) },
     )
+    this.#isCard ||= isCardBody(body)
   }
 
   async #followUp(
@@ -199,7 +225,7 @@ export class InteractionAnswer implements FormAnswer {
   }
 
   get #isExpired(): boolean {
-    return this.#parts.clock.monotonic() >= this.#expiresAt
+    return this.#isDead || this.#parts.clock.monotonic() >= this.#expiresAt
   }
 
   /** Edits do not overtake each other. */

@@ -71,6 +71,7 @@ async function requestOnce(
   metrics.count('kizuna_discord_requests_total', { method, status: String(status) })
   if (refusals.note(status, response.headers.get('x-ratelimit-scope'))) {
     metrics.count('kizuna_discord_refusals_total', { status: String(status) })
+    metrics.set('kizuna_discord_refusals_recent', refusals.recent)
     if (refusals.recent % 100 === 0) log.warn('many refused requests', { recent: refusals.recent })
   }
   if (status >= 500) {
