@@ -285,7 +285,9 @@ export class ContentTransfer {
     try {
       const held = await collectShards(stripe, (id) => this.get(id, { order: 0, signal }), signal)
       enough.abort()
-      for (const { id, bytes } of stripe.rebuild(held)) {
+      const rebuilt = stripe.rebuild(held)
+      for (const bytes of held.values()) this.#parts.buffers.release(bytes)
+      for (const { id, bytes } of rebuilt) {
         this.#parts.metrics.count('kizuna_chunks_rebuilt_total')
         this.#options.onRebuilt?.(id)
         if (this.#stuck.delete(id)) this.#store(id, bytes)

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { ContentId } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { ChunkLeases } from '../storage/chunk-leases.ts'
@@ -12,6 +13,7 @@ const AT_ONCE_MAX = 16
 /** What keeping needs. */
 export interface KeepChunksParts {
   chunks: ChunkStore
+  buffers: BufferPool
   kept: KeptObjects
   leases: ChunkLeases
   manifests: ManifestReader
@@ -49,7 +51,11 @@ export async function* keepChunks(
   const keep = async (id: ContentId, order: number): Promise<ContentId> => {
     lease.add(id)
     const bytes = await transfer.get(id, { order })
-    await parts.chunks.put(id, bytes)
+    try {
+      await parts.chunks.put(id, bytes)
+    } finally {
+      parts.buffers.release(bytes)
+    }
     const { expiresAt, guessed } = input
     await parts.kept.keep(facts, keeper, [id], {
       ...(expiresAt === undefined ? {} : { expiresAt }),
