@@ -22,6 +22,7 @@ import { setup } from './setup.ts'
 import { share } from './share.ts'
 import { status } from './status.ts'
 import { sync } from './sync.ts'
+import { task } from './task.ts'
 import { token } from './token.ts'
 
 const help = helpFor(() => commandList)
@@ -48,6 +49,7 @@ export const commandList: readonly Command[] = [
   history,
   audit,
   archive,
+  task,
   privacy,
   feedback,
   ping,

@@ -159,7 +159,7 @@ class NodeTasks implements Tasks {
       throw new QueueFullError({ queue: 'tasks', limit: OPEN_TASKS_MAX })
     }
     const { spec, isNew } = await askForTask({ ...this.#parts, store: this.#store }, request)
-    if (isNew) this.#board.add(spec, request.requestedBy)
+    if (isNew) this.#board.add(spec, request)
     return this.get(spec.id)
   }
 
@@ -169,7 +169,9 @@ class NodeTasks implements Tasks {
     return view
   }
 
-  list(options: { requestedBy?: string; open?: boolean; limit?: number } = {}): TaskView[] {
+  list(
+    options: { requestedBy?: string; requestedIn?: string; open?: boolean; limit?: number } = {},
+  ): TaskView[] {
     return this.#store.list({ ...options, limit: Math.min(options.limit ?? 50, LIST_MAX) })
   }
 

@@ -22,7 +22,8 @@ const NOTE_LENGTH_MAX = 300
 
 const MIGRATIONS = [
   `CREATE TABLE task_own (
-     id TEXT PRIMARY KEY, record BLOB NOT NULL, requested_by TEXT NOT NULL, state TEXT NOT NULL, parts INTEGER NOT NULL,
+     id TEXT PRIMARY KEY, record BLOB NOT NULL, requested_by TEXT NOT NULL, requested_in TEXT NOT NULL,
+     state TEXT NOT NULL, parts INTEGER NOT NULL,
      percent INTEGER NOT NULL, note TEXT NOT NULL, agreeing INTEGER NOT NULL, result BLOB, created_at INTEGER NOT NULL,
      ended_at INTEGER) STRICT;
    CREATE INDEX task_own_open ON task_own (ended_at, created_at);
@@ -36,6 +37,7 @@ interface Row {
   id: TaskId
   record: Uint8Array
   requested_by: string
+  requested_in: string
   state: TaskState
   parts: number
   percent: number
@@ -69,13 +71,14 @@ export class OwnTasks {
     index.migrate('own tasks', MIGRATIONS)
   }
 
-  add(spec: TaskSpec, requestedBy: string): void {
+  add(spec: TaskSpec, asked: { requestedBy: string; requestedIn?: string }): void {
     this.#index.run(
-      `INSERT INTO task_own (id, record, requested_by, state, parts, percent, note, agreeing, created_at)
-       VALUES (?, ?, ?, 'queued', ?, 0, '', 0, ?)`,
+      `INSERT INTO task_own (id, record, requested_by, requested_in, state, parts, percent, note, agreeing, created_at)
+       VALUES (?, ?, ?, ?, 'queued', ?, 0, '', 0, ?)`,
       spec.id,
       spec.record.bytes,
-      requestedBy,
+      asked.requestedBy,
+      asked.requestedIn ?? '',
       spec.redundancy,
       spec.createdAt,
     )
@@ -92,13 +95,14 @@ export class OwnTasks {
     return row === undefined ? undefined : readStored(row.record)
   }
 
-  list(options: { requestedBy?: string; open?: boolean; limit: number }): TaskView[] {
+  list(options: { requestedBy?: string; requestedIn?: string; open?: boolean; limit: number }): TaskView[] {
     const wheres = [
       ...(options.requestedBy === undefined ? [] : ['requested_by = ?']),
+      ...(options.requestedIn === undefined ? [] : ['requested_in = ?']),
       ...(options.open === true ? ['ended_at IS NULL'] : []),
     ]
     const where = wheres.length === 0 ? '' : `WHERE ${wheres.join(' AND ')}`
-    const values = options.requestedBy === undefined ? [] : [options.requestedBy]
+    const values = [options.requestedBy, options.requestedIn].filter((each) => each !== undefined)
     return this.#index
       .all<Row>(
         `SELECT * FROM task_own ${where} ORDER BY created_at DESC, id LIMIT ?`,
@@ -202,7 +206,10 @@ export class OwnTasks {
         requestedBy,
       )
       this.#remove('ended_at IS NOT NULL AND requested_by = ?', requestedBy)
-      this.#index.run("UPDATE task_own SET requested_by = '' WHERE requested_by = ?", requestedBy)
+      this.#index.run(
+        "UPDATE task_own SET requested_by = '', requested_in = '' WHERE requested_by = ?",
+        requestedBy,
+      )
       return before?.count ?? 0
     })
   }
@@ -225,6 +232,7 @@ export class OwnTasks {
       kind: spec.kind,
       input: spec.input,
       requestedBy: row.requested_by,
+      requestedIn: row.requested_in,
       state: row.state,
       percent: isEnd(row.state) && row.state === 'verified' ? 100 : row.percent,
       note: row.note,

@@ -73,8 +73,8 @@ export class TaskBoard {
     if (this.waiting() > 0) this.#parts.onWaiting()
   }
 
-  add(spec: TaskSpec, requestedBy: string): void {
-    this.#parts.store.add(spec, requestedBy)
+  add(spec: TaskSpec, asked: { requestedBy: string; requestedIn?: string }): void {
+    this.#parts.store.add(spec, asked)
     const task = openTask(spec, spec.redundancy)
     this.#open.set(spec.id, task)
     this.#note(task, { state: 'queued', part: 0, worker: undefined, percent: 0, note: 'asked for' })

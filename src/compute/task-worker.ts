@@ -210,6 +210,7 @@ export class TaskWorker {
 
   async #run(spec: TaskSpec, lease: HeldLease, signal: AbortSignal): Promise<TaskFacts> {
     const { runners, log, key } = this.#parts
+    signal.throwIfAborted()
     const run = runners[spec.kind] as (input: unknown, work: TaskWork) => Promise<TaskFacts>
     let told = 0
     const progress = (percent: number, phase: string) => {

@@ -95,6 +95,8 @@ export interface TaskView {
   readonly input: TaskFacts
   /** Who asked for it, as the app said (`cli`, `discord:…`); stays on this node. */
   readonly requestedBy: string
+  /** Where people ask together, as the app said (`discord:…`); empty without. Stays on this node. */
+  readonly requestedIn: string
   readonly state: TaskState
   readonly percent: number
   readonly note: string
@@ -123,6 +125,7 @@ export interface TaskRequest {
   /** @default one day */
   lifeMs?: number
   requestedBy: string
+  requestedIn?: string
   /** The same text from the same node for the same work gives the same task: a repeated request asks once. */
   idempotencyKey?: string
 }
@@ -148,7 +151,7 @@ export interface Tasks {
   /** @throws TaskNotFoundError */
   get(id: TaskId): TaskView
   /** Newest first. */
-  list(options?: { requestedBy?: string; open?: boolean; limit?: number }): TaskView[]
+  list(options?: { requestedBy?: string; requestedIn?: string; open?: boolean; limit?: number }): TaskView[]
   /** The log of a task from an entry on. */
   events(id: TaskId, options?: { after?: number; limit?: number }): TaskEvent[]
   /** Hears every entry of every log of this node; returns how to stop. */

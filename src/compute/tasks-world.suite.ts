@@ -202,6 +202,8 @@ export class WorldNode {
 
   #runners(clock: NodeClock): TaskRunners {
     const run = async (input: { content: ContentId }, work: TaskWork): Promise<TaskFacts> => {
+      // A killed process runs no further, though its promises in this one do.
+      if (clock.isDead) return new Promise(() => {})
       const execution: Execution = {
         name: input.content,
         worker: this.peer,

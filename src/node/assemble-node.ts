@@ -1,5 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { Archive } from '../archive/archive.ts'
+import { personalTasks } from '../compute/personal-tasks.ts'
 import { createContent } from '../content/create-content.ts'
 import { AgreedClock } from '../core/agreed-clock.ts'
 import type { Clock } from '../core/clock.ts'
@@ -31,6 +32,7 @@ import { Configuration } from './configuration.ts'
 import type { Node } from './create-node.ts'
 import { answerEchoes } from './echo.ts'
 import { addHealthChecks } from './health-checks.ts'
+import { openTasks } from './member-tasks.ts'
 import { lifeOf } from './node-life.ts'
 import { createNodeState } from './node-state.ts'
 import { openStorage } from './open-storage.ts'
@@ -235,21 +237,15 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     { copies: config.copies },
   )
   books.personalData.add(archive.personalData())
+  const chunks = storage.chunks
+  const world = { key, index, network, records, community, content, chunks, clock, random, log, metrics }
+  const tasks = openTasks({ ...world, reputation }, config)
+  books.personalData.add(personalTasks(tasks))
   const services: Services = {
+    ...world,
     config,
-    clock,
-    random,
-    log,
-    metrics,
     disk,
-    index,
-    chunks: storage.chunks,
-    key,
-    network,
-    records,
     membership,
-    content,
-    community,
     configuration,
     state,
     tellStatus: () => publisher.changed(),
@@ -261,6 +257,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     health: books.health,
     breakers: books.breakers,
     archive,
+    tasks,
   }
   addGauges(services)
   addHealthChecks(services)
@@ -273,6 +270,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       community.start()
       await content.start()
       await archive.start()
+      await tasks.start()
       community.onChange(() => publisher.changed())
       publisher.start()
       bootstrap.start()
@@ -296,6 +294,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     // What others see goes first, what is written last.
     stop: [
       () => Promise.all([bootstrap.stop(), publisher.stop(), jobs.stop()]),
+      () => tasks.stop(),
       () => archive.stop(),
       () => content.stop(),
       () => community.stop(),

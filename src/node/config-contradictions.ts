@@ -1,3 +1,4 @@
+import { TASK_KINDS } from '../compute/task.ts'
 import { parseScheduleEntry } from './bandwidth-schedule.ts'
 import { bootstrapAddress, friendOf } from './bootstrap-address.ts'
 import type { ConfigKey, NodeConfig } from './config-schema.ts'
@@ -53,6 +54,10 @@ export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, s
   }
   for (const entry of config.friends) {
     if (friendOf(entry) === undefined) refuse('friends', `has “${entry}”, which does not end in a peer id`)
+  }
+  for (const entry of config.taskKinds) {
+    if (!(TASK_KINDS as readonly string[]).includes(entry))
+      refuse('taskKinds', `has “${entry}”, which is no kind of task`)
   }
   for (const entry of config.bandwidthSchedule) {
     if (parseScheduleEntry(entry) === undefined) {

@@ -185,6 +185,21 @@ export const nodeConfigSchema = z.strictObject({
       'How often in an hour this node has another member show that it holds what it says; 0 never asks.',
     ),
 
+  tasksAtOnce: value
+    .count(0, 64)
+    .default(2)
+    .describe(
+      'Tasks done for members of the space at once; 0 does none. Roles `light` and `mobile` do none unless it is set.',
+    ),
+  taskKinds: value
+    .list(5)
+    .default(['verify', 'hash', 'archive', 'transcode-image', 'wasm'])
+    .describe('Kinds of tasks done for members: `verify`, `hash`, `archive`, `transcode-image`, `wasm`.'),
+  tasksCpuPercent: value
+    .count(1, 100)
+    .default(50)
+    .describe('Most of its time that each of these tasks works, on average, in percent: after one it rests.'),
+
   localUrls: value
     .flag()
     .default(false)

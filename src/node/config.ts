@@ -119,6 +119,7 @@ function completed(config: NodeConfig, origin: ReadonlyMap<string, string>): Nod
   if (takesLittle(config)) {
     full.storageForOthersBytesMax = 0
     full.relayServer = 'off'
+    if (!origin.has('tasksAtOnce')) full.tasksAtOnce = 0
   }
   if (config.role === 'seed' && !origin.has('relayServer')) full.relayServer = 'on'
   if (config.storageBytesMax > 0) {

@@ -1,4 +1,5 @@
 import type { Archive } from '../archive/archive.ts'
+import type { Tasks } from '../compute/task.ts'
 import type { Community } from '../content/community.ts'
 import type { Content } from '../content/content.ts'
 import type { Clock } from '../core/clock.ts'
@@ -61,4 +62,6 @@ export interface Services {
   readonly breakers: CircuitBreakers
   /** Keeps conversations that happen elsewhere. */
   readonly archive: Archive
+  /** What members' machines do for each other. */
+  readonly tasks: Tasks
 }

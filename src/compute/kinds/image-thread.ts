@@ -73,6 +73,5 @@ async function makeThumbnail() {
   return { ok: true, result: { bytes: made, width: small.width, height: small.height } }
 }
 
-makeThumbnail()
-  .catch(() => ({ ok: false, reason: 'the picture cannot be worked on' }))
-  .then((answer) => parentPort?.postMessage(answer))
+const answer = await makeThumbnail().catch(() => ({ ok: false, reason: 'the picture cannot be worked on' }))
+parentPort?.postMessage(answer)
