@@ -1,13 +1,7 @@
 /** The bot on a Discord of our own, with a real node behind it: each command's way from a click to its answer. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  bytesOf,
-  controlsOf,
-  isEphemeral,
-  mentionsMade,
-  textOf,
-} from '../fixtures/discord-stand-in/read-message.ts'
+import { bytesOf, isEphemeral, mentionsMade, textOf } from '../fixtures/discord-stand-in/read-message.ts'
 import type { WireMessage } from '../fixtures/discord-stand-in/world-entities.ts'
 import { BotWorld } from './discord-bot-world.ts'
 

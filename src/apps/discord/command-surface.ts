@@ -8,7 +8,9 @@ export interface Presentation {
   group: CommandGroup
   /** Fields that become options, in this order. Those left out keep their defaults. */
   options: readonly string[]
-  /** Fields that are completed while typing, and from what. */
+  /** Fields that Discord lets people choose from its own lists. */
+  chosen?: Readonly<Record<string, 'channel' | 'user'>>
+  /** Fields that are completed while typing, and from what; `action.field` where actions differ. */
   completes?: Readonly<Record<string, Completion>>
   /** An option for a file, whose bytes become the command's body. */
   attachment?: string
@@ -21,7 +23,7 @@ export interface Presentation {
 }
 
 /** What can be completed from the index of this node, without asking anybody. */
-export type Completion = 'content' | 'peer' | 'command'
+export type Completion = 'content' | 'peer' | 'task' | 'command'
 
 /** The commands that Discord shows, in the order of `help`. */
 export const PRESENTATIONS: Readonly<Record<string, Presentation>> = {
@@ -41,8 +43,22 @@ export const PRESENTATIONS: Readonly<Record<string, Presentation>> = {
   peers: { group: 'node', options: ['all'] },
   sync: { group: 'node', options: [] },
   doctor: { group: 'node', options: ['id'], completes: { id: 'content' } },
-  task: { group: 'work', options: [] },
-  archive: { group: 'work', options: [], serverOnly: true },
+  task: {
+    group: 'work',
+    options: [],
+    completes: {
+      'run.id': 'content',
+      'run.module': 'content',
+      'status.id': 'task',
+      'cancel.id': 'task',
+    },
+  },
+  archive: {
+    group: 'work',
+    options: [],
+    chosen: { channel: 'channel', author: 'user' },
+    serverOnly: true,
+  },
   history: { group: 'you', options: ['command', 'since', 'everybody'], completes: { command: 'command' } },
   privacy: { group: 'you', options: ['confirm'] },
   feedback: { group: 'you', options: ['text'], actions: ['send'] },
@@ -81,6 +97,15 @@ export function optionFields({ command, shown }: ShownCommand, action: string | 
   return wanted.filter(
     (field) => field in command.input.shape && field !== 'action' && !owned.includes(field),
   )
+}
+
+/** What a field is completed from, while it is typed. */
+export function completionOf(
+  { shown }: Pick<ShownCommand, 'shown'>,
+  action: string | undefined,
+  field: string,
+): Completion | undefined {
+  return shown.completes?.[`${action}.${field}`] ?? shown.completes?.[field]
 }
 
 /** The command of this name. Only for names in the table above. */

@@ -3,7 +3,7 @@ import { sharedFiles } from '../../commands/shared-files.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Services } from '../../node/services.ts'
 import { plainText } from './answers/safe-text.ts'
-import { type Ask, permissionOf } from './ask.ts'
+import { type Ask, permissionOf, personOf } from './ask.ts'
 import { type BotParts, standingOf } from './bot-parts.ts'
 import { type Completion, shownCommands } from './command-surface.ts'
 import { formatBytes } from './words/format.ts'
@@ -27,6 +27,8 @@ export function completionsOf(parts: BotParts, ask: Ask, what: Completion, typed
       return matching(contentChoices(parts.services), typed)
     case 'peer':
       return matching(peerChoices(parts.services), typed)
+    case 'task':
+      return matching(taskChoices(parts.services, personOf(ask.user)), typed)
     case 'command': {
       const permission = permissionOf(ask, standingOf(parts, ask))
       const names = shownCommands(parts.commands)
@@ -70,6 +72,14 @@ function peerChoices({ membership, network }: Services): Choice[] {
     .members()
     .filter(({ peer }) => peer !== network.peerId)
     .map(({ peer, label }) => ({ name: labelOf(label === '' ? peer : label, peer.slice(-8)), value: peer }))
+}
+
+/** The asker's own, the newest first. */
+function taskChoices({ tasks }: Services, person: string): Choice[] {
+  return tasks.list({ requestedBy: person, limit: CHOICES_MAX }).map(({ id, kind, state, percent }) => ({
+    name: labelOf(`${kind} ${state} ${percent} %`, id.slice(-8)),
+    value: id,
+  }))
 }
 
 function labelOf(name: string, detail: string): string {

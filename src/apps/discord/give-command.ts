@@ -93,7 +93,7 @@ async function runIt(
   progress: (update: CommandProgress) => void,
 ): Promise<View> {
   const { ask, command, input } = given
-  const caller = callerOf(ask, standingOf(parts, ask))
+  const caller = { ...callerOf(ask, standingOf(parts, ask)), ...channelsFor(parts, given) }
   noteMembership(parts, ask, mayAsk(caller, 'member'))
   const signal = parts.stopping
   const body = given.body?.(signal)
@@ -101,6 +101,13 @@ async function runIt(
   const result = await parts.runner.run(command, input, caller, request)
   if (given.present !== undefined) return given.present(result, context, { signal, progress })
   return viewOfResult(context, command.name, result, input)
+}
+
+/** What is found in an archive is what the asker may read where it was said. Nothing else asks for it. */
+function channelsFor(parts: BotParts, { ask, command }: GivenCommand): { channels?: readonly string[] } {
+  if (command.name !== 'archive' || ask.guild === undefined) return {}
+  const channels = parts.channelsSeenBy(ask.guild, { user: ask.user, roles: ask.roles })
+  return channels === undefined ? {} : { channels }
 }
 
 /** So that the same person is a member in a direct message. Only servers that count make members. */

@@ -44,6 +44,8 @@ export function planCommand(parts: BotParts, delivery: ContentDelivery, wish: Wi
       return { given: planHelp(parts, given) }
     case 'doctor':
       return { given: planDoctor(parts, given) }
+    case 'archive':
+      return { given: { ...given, input: inThisChannel(ask, input) } }
     case 'feedback':
       return input.text === undefined && input.action === 'send'
         ? { given, form: feedbackForm(parts, ask) }
@@ -75,6 +77,14 @@ function planShare(parts: BotParts, { ask, input, attachment }: Wish, given: Giv
   }
   const isEmpty = input.text === undefined && input.url === undefined
   return isEmpty ? { given, form: shareForm(parts, ask) } : { given }
+}
+
+/** To keep a channel, and to stop, means the one where it is said, unless another is named. */
+function inThisChannel(ask: Ask, input: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isMeant = input.action === 'start' || input.action === 'stop'
+  return isMeant && input.channel === undefined && ask.channel !== undefined
+    ? { ...input, channel: ask.channel }
+    : { ...input }
 }
 
 function planHelp(parts: BotParts, given: GivenCommand): GivenCommand {

@@ -6,7 +6,7 @@ import {
 import { mayAsk } from '../../../commands/gates/permit.ts'
 import { permissionOf } from '../ask.ts'
 import { type BotParts, standingOf } from '../bot-parts.ts'
-import { shownCommands } from '../command-surface.ts'
+import { completionOf, shownCommands } from '../command-surface.ts'
 import { completionsOf } from '../completions.ts'
 import { optionName } from '../registration/option-of-field.ts'
 import type { Asked } from './answer-interaction.ts'
@@ -23,9 +23,12 @@ export async function answerAutocomplete(
     | APIApplicationCommandInteractionDataBasicOption[]
     | undefined
   const focused = options?.find((option) => 'focused' in option && option.focused === true)
-  const completes = Object.entries(shown?.shown.completes ?? {}).find(
-    ([field]) => optionName(field) === focused?.name,
-  )?.[1]
+  const action = first?.type === ApplicationCommandOptionType.Subcommand ? first.name : undefined
+  const field = Object.keys(shown?.command.input.shape ?? {}).find(
+    (name) => optionName(name) === focused?.name,
+  )
+  const completes =
+    shown === undefined || field === undefined ? undefined : completionOf(shown, action, field)
   const typed = String(focused?.value ?? '')
   const isAllowed =
     completes === 'command' || mayAsk({ permission: permissionOf(ask, standingOf(parts, ask)) }, 'member')

@@ -10,7 +10,7 @@ import {
 } from 'discord.js'
 import type { Command } from '../../../commands/command.ts'
 import { plainText } from '../answers/safe-text.ts'
-import { optionFields, type ShownCommand, shownCommands } from '../command-surface.ts'
+import { completionOf, optionFields, type ShownCommand, shownCommands } from '../command-surface.ts'
 import { commandWords, menuWords, optionWords, summaryWords } from '../words/command-words.ts'
 import { optionName, optionOfField } from './option-of-field.ts'
 
@@ -87,7 +87,10 @@ function optionsOf(shown: ShownCommand, action: string | undefined): APIApplicat
           },
         ]
   const fields = optionFields(shown, action).map((field) => ({
-    ...optionOfField(command, field, shown.shown.completes?.[field] !== undefined),
+    ...optionOfField(command, field, {
+      isCompleted: completionOf(shown, action, field) !== undefined,
+      chosen: shown.shown.chosen?.[field],
+    }),
     ...optionWords(command.name, field),
   }))
   // Discord wants what is required first.

@@ -23,7 +23,7 @@ interface FieldForm {
 export function optionOfField(
   command: Command,
   field: string,
-  isCompleted: boolean,
+  { isCompleted, chosen }: { isCompleted: boolean; chosen: 'channel' | 'user' | undefined },
 ): APIApplicationCommandBasicOption {
   const schema = command.input.shape[field] as z.ZodType
   const form = formOf(schema)
@@ -32,6 +32,8 @@ export function optionOfField(
     description: plainText(schema.description ?? field, DESCRIPTION_LENGTH_MAX).replaceAll('`', ''),
     required: !schema.safeParse(undefined).success,
   }
+  if (chosen === 'user') return { type: ApplicationCommandOptionType.User, ...base }
+  if (chosen === 'channel') return { type: ApplicationCommandOptionType.Channel, ...base }
   if (form.type === 'boolean') return { type: ApplicationCommandOptionType.Boolean, ...base }
   if (form.type === 'integer' || form.type === 'number') {
     return form.type === 'integer'

@@ -4,6 +4,7 @@ import { doctorView, peersView, pingView, statusView, syncView } from './node-vi
 import { historyView, inviteView, privacyView } from './person-views.ts'
 import { plainDataView } from './plain-data-view.ts'
 import type { ViewContext } from './view-context.ts'
+import { archiveView, taskView } from './work-views.ts'
 
 type Make = (context: ViewContext, result: never, input: Readonly<Record<string, unknown>>) => View
 
@@ -42,6 +43,8 @@ const VIEWS: Readonly<Record<string, Make>> = {
   history: (context, result) => historyView(context, result),
   privacy: privacyView,
   invite: inviteView,
+  task: (context, result) => taskView(context, result),
+  archive: (context, result) => archiveView(context, result),
   feedback: ({ say }) => ({ kind: 'note', tone: 'good', text: say('feedback.thanks'), confidential: true }),
 }
 
