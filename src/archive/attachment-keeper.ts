@@ -22,9 +22,9 @@ const STALL_MS = 60_000
 /** Opening may include waiting for a rate limit and fetching the message anew. */
 const OPEN_MS = 120_000
 /** After this many failures it is noted as unreachable. */
-const TRIES_MAX = 5
+const TRIES_MAX = 6
 /** Wait after the first failure; doubles each time. */
-const RETRY_MS = 15_000
+const RETRY_MS = 5_000
 const RETRY_MS_MAX = 3_600_000
 /** While the disk is full or nobody is connected to the source. */
 const PAUSE_MS = 30_000

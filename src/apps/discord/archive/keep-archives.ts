@@ -186,7 +186,8 @@ class Keeping implements ArchiveKeeping, ArchiveSource {
     const root = readableChannel(this.#client, channel)
     if (!this.#parts.readsMessages()) throw new ChannelUnreadableError({ channel, reason: NO_CONTENT })
     this.#services.archive.describeChannel(describeChannel(root))
-    if (!hasOnlyThreads(root)) await this.#readOne(channel, channel, signal)
+    if (hasOnlyThreads(root)) this.#services.archive.see([], { channel, change: { isComplete: true } })
+    else await this.#readOne(channel, channel, signal)
     for await (const thread of threadsOf(this.#rest, root, signal))
       await this.#readThread(root, thread, signal)
   }
