@@ -180,3 +180,21 @@ test('the formatter and the linter find nothing [K-78]', () => {
   })
   assert.equal(run.status, 0, `${run.stdout}${run.stderr}`)
 })
+
+test('every part of core is run by a test, directly or by another part that is [A-22]', () => {
+  const run = new Set<string>()
+  const reach = (file: string) => {
+    if (run.has(file)) return
+    run.add(file)
+    for (const target of importsOf(file)) {
+      if (target.startsWith('./')) reach(normalize(join(dirname(file), target)))
+    }
+  }
+  for (const file of globSync('src/core/*.test.ts')) reach(file)
+  // Types and numbers alone cannot be run.
+  const isCode = (file: string) => /^export (async )?(function|class)\b/m.test(readFileSync(file, 'utf8'))
+  const untested = globSync('src/core/*.ts').filter(
+    (file) => !/\.(test|suite|d)\.ts$/.test(file) && isCode(file) && !run.has(file),
+  )
+  assert.deepEqual(untested, [])
+})

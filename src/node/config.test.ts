@@ -28,7 +28,7 @@ function faultsOf(sources: Partial<ConfigSources>) {
   assert.fail('it was taken')
 }
 
-test('a flag wins over the environment, that over the file, and that over the default', () => {
+test('a flag wins over the environment, that over the file, and that over the default [A-45]', () => {
   const file = { port: 1001, apiPort: 1002, copies: 5 }
   const variables = { KIZUNA_PORT: '2001', KIZUNA_API_PORT: '2002' }
   const config = load({ file, variables, flags: { port: '3001' } })
@@ -133,7 +133,7 @@ test('bootstrap peers are multiaddresses or host and port, several at once [B-45
   }
 })
 
-test('a download asks five peers at once and gives up after 30 s, unless the settings say otherwise [B-46] [B-47]', () => {
+test('a download asks five peers at once and gives up after 30 s, unless the settings say otherwise [B-46] [B-47] [A-57]', () => {
   const standard = load()
   assert.deepEqual([standard.downloadPeersMax, standard.downloadTimeoutMs], [5, 30_000])
   const chosen = load({ flags: { downloadPeersMax: '2', downloadTimeoutMs: '5s' } })

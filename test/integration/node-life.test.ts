@@ -84,7 +84,7 @@ test('SIGTERM saves everything, and the next start is the same node that finds i
   await Promise.all([node.stop(), moved.stop()])
 })
 
-test('a node with 10,000 chunks is ready in time and has its queues as before [K-49] [K-48]', async (context) => {
+test('a node with 10,000 chunks is ready in time and has its queues as before [K-49] [K-48] [A-41]', async (context) => {
   const home = group.path('many')
   await fillWithChunks(home, CHUNKS)
   const readyMs: number[] = []
