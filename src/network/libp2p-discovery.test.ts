@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -102,6 +103,38 @@ test('forged peer records are not believed [K-46]', LIMIT, async () => {
   await until(() => asked > 2 * answers.length)
   const known = (await victim.remembered(100)).map(({ peer }) => String(peer))
   assert.deepEqual(known, [String(liar.peerId)])
+})
+
+test('a peer record from before is refused: the newer addresses stay, and the old ones are not dialled [K-46] [R-04]', async (context) => {
+  await using networks = new LoopbackNetworks()
+  const victim = await networks.start({ peerExchange: { intervalMs: 200 } })
+  const liar = await networks.start()
+  const subject = await generateKeyPair('Ed25519')
+  const peerId = peerIdFromPrivateKey(subject)
+  // Whoever still listens at the old address is not the peer any more.
+  let dials = 0
+  const stranger = createServer((socket) => {
+    dials++
+    socket.destroy()
+  })
+  context.after(() => stranger.close())
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
+  const { port } = stranger.address() as AddressInfo
+  const record = (seqNumber: bigint, ports: number[]) => {
+    const multiaddrs = ports.map((each) => multiaddr(`/ip4/127.0.0.1/tcp/${each}`))
+    return sealed(new PeerRecord({ peerId, seqNumber, multiaddrs }), subject)
+  }
+  const [newer, older] = [await record(9n, [9]), await record(3n, [port])]
+  let asked = 0
+  liar.handle(PEERS_PROTOCOL, async function* () {
+    yield encodeCanonical([asked++ === 0 ? newer : older])
+  })
+  await victim.connect(addressOf(liar))
+  await until(() => asked > 5)
+  const found = (await victim.remembered(100)).find(({ peer }) => String(peer) === String(peerId))
+  assert.deepEqual(found?.addresses, [`/ip4/127.0.0.1/tcp/9/p2p/${peerId}`])
+  assert.equal(dials, 0)
+  assert.ok((await networks.metricsOf(victim).total('kizuna_peer_exchange_refusals_total')) >= 4)
 })
 
 test('an answer with too many, too long or other things is refused [K-46]', () => {

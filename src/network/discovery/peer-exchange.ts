@@ -131,7 +131,11 @@ export class PeerExchange {
     try {
       const { peer, record } = await openPeerRecord(envelopeBytes)
       if (peer.equals(host.peerId) || record.multiaddrs.length === 0) return
-      await host.peerStore.consumePeerRecord(envelopeBytes, { expectedPeer: peer })
+      const isNews = await host.peerStore.consumePeerRecord(envelopeBytes, { expectedPeer: peer })
+      // Where a peer was once is where anybody may be now; its signature under that stays good for ever.
+      if (!isNews && record.seqNumber < (await this.#knownSequence(peer))) {
+        throw new InvalidInputError({ what: 'A peer record', reason: 'a newer one of that peer is known' })
+      }
       const id = peer.toString() as PeerId
       const addresses = record.multiaddrs.slice(0, ADDRESSES_PER_RECORD_MAX).map((each) => withPeer(each, id))
       keeper.offer({ source: 'exchange', peer: id, addresses })
@@ -139,6 +143,13 @@ export class PeerExchange {
       metrics.count('kizuna_peer_exchange_refusals_total')
       log.debug('peer record refused', { from, error })
     }
+  }
+
+  async #knownSequence(peer: PeerRecord['peerId']): Promise<bigint> {
+    const { peerRecordEnvelope } = await this.#parts.host.peerStore.get(peer)
+    if (peerRecordEnvelope === undefined) return 0n
+    return PeerRecord.createFromProtobuf(RecordEnvelope.createFromProtobuf(peerRecordEnvelope).payload)
+      .seqNumber
   }
 }
 
