@@ -7,6 +7,7 @@ import { createConnection, type Socket } from 'node:net'
 import type { Network } from '../../src/network/network.ts'
 import { LoopbackNetworks } from '../../src/network/start-networks.suite.ts'
 import { ECHO_PROTOCOL } from '../../src/node/echo.ts'
+import { startDeafAsker } from './deaf-asker.ts'
 
 export interface AttackPlan {
   /** A multiaddress of the node, and its HTTP API. */
@@ -41,6 +42,7 @@ const [, host = '', port = '0'] = /\/ip4\/([^/]+)\/tcp\/(\d+)/.exec(plan.address
 await using networks = new LoopbackNetworks()
 const sockets: Socket[] = []
 const hostile = await Promise.all(Array.from({ length: 4 }, () => networks.start()))
+const deaf = await Promise.all(hostile.map(() => startDeafAsker(plan.address)))
 const direct = [await networks.start(), await networks.start()]
 for (const network of [...hostile, ...direct]) await network.connect(plan.address)
 const peer = plan.address.split('/p2p/').at(-1) as never
@@ -58,8 +60,10 @@ for (let index = 0; index < plan.dribblingRequests; index++) {
 }
 for (let index = 0; index < plan.directDribbling; index++)
   dribbleRequest('direct dribbling requests', direct[0], true)
-for (let index = 0; index < plan.unread; index++) ignoreAnswer(hostile[index % hostile.length], false)
-for (let index = 0; index < plan.directUnread; index++) ignoreAnswer(direct[1], true)
+for (let index = 0; index < plan.unread; index++) {
+  follow('unread answers', async () => deaf[index % deaf.length]?.ask(ECHO_PROTOCOL))
+}
+for (let index = 0; index < plan.directUnread; index++) ignoreDirectAnswer(direct[1])
 process.stdout.write(`${JSON.stringify({ inPlace: true })}\n`)
 await pause(plan.durationMs)
 process.stdout.write(`${JSON.stringify(freed)}\n`)
@@ -88,13 +92,13 @@ function dribbleRequest(kind: string, network: Network | undefined, bulk: boolea
   })
 }
 
-function ignoreAnswer(network: Network | undefined, bulk: boolean): void {
-  follow('unread answers', async () => {
+function ignoreDirectAnswer(network: Network | undefined): void {
+  follow('direct unread answers', async () => {
     const frames = Array.from({ length: 16 }, () => new Uint8Array(60 * 1024))
-    const options = { timeoutMs: 120_000, signal: stop.signal, bulk }
+    const options = { timeoutMs: 120_000, signal: stop.signal, bulk: true }
     const reader = network?.request(peer, ECHO_PROTOCOL, frames, options)[Symbol.asyncIterator]()
     await reader?.next()
-    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve))
+    await new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()))
   })
 }
 
