@@ -40,6 +40,10 @@ const LABEL_LENGTH_MAX = 80
 const OPTION_LENGTH_MAX = 100
 const PLACEHOLDER_LENGTH_MAX = 150
 const ROWS_MAX = 5
+/** All texts of an embed together, and what of it is left for the description. */
+const EMBED_LENGTH_MAX = 6_000
+const EMBED_TEXT_ROOM = 4_000
+const EMBED_FIELDS_MAX = 25
 const MODAL_TITLE_LENGTH_MAX = 45
 const FORM_LABEL_LENGTH_MAX = 45
 
@@ -112,18 +116,21 @@ function cardOf(view: View): MessageBody {
 }
 
 function embedOf(view: View): APIEmbed {
-  const { title: _title, facts: _facts, ...rest } = view
+  const { title, facts = [], ...rest } = view
+  const shownTitle = title === undefined ? undefined : clip(title, 256)
+  const fields: { name: string; value: string; inline: boolean }[] = []
+  let room = EMBED_LENGTH_MAX - (shownTitle?.length ?? 0) - EMBED_TEXT_ROOM
+  for (const { label, value } of facts.slice(0, EMBED_FIELDS_MAX)) {
+    const field = { name: clip(label, 256), value: clip(value, 1_024), inline: true }
+    room -= field.name.length + field.value.length
+    if (room < 0) break
+    fields.push(field)
+  }
   return {
     color: COLOURS[view.tone],
-    ...(view.title === undefined ? {} : { title: clip(view.title, 256) }),
-    description: clip(textOf(rest), CARD_LENGTH_MAX),
-    ...(view.facts === undefined
-      ? {}
-      : {
-          fields: view.facts
-            .slice(0, 25)
-            .map(({ label, value }) => ({ name: clip(label, 256), value: clip(value, 1_024), inline: true })),
-        }),
+    ...(shownTitle === undefined ? {} : { title: shownTitle }),
+    description: clip(textOf(rest), EMBED_TEXT_ROOM),
+    ...(fields.length === 0 ? {} : { fields }),
   }
 }
 

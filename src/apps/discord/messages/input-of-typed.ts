@@ -62,11 +62,16 @@ function fieldOf(shown: ShownCommand, flag: string): string | undefined {
   return offered.find((field) => optionName(field) === flag || field.toLowerCase() === flag)
 }
 
+/** Deriving it is slow, and the fields never change. */
+const switches = new WeakMap<z.ZodType, boolean>()
+
 function isSwitch(shown: ShownCommand, field: string): boolean {
   const schema = shown.command.input.shape[field] as z.ZodType
-  return (
-    (z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as { type?: string }).type === 'boolean'
-  )
+  const known = switches.get(schema)
+  if (known !== undefined) return known
+  const form = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as { type?: string }
+  switches.set(schema, form.type === 'boolean')
+  return form.type === 'boolean'
 }
 
 function readSwitch(flag: string, value: string | true): boolean {
