@@ -4,13 +4,19 @@
  */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { start, stop } from '@libp2p/interface'
-import { type KadDHTComponents, kadDHT, passthroughMapper, type SingleKadDHT } from '@libp2p/kad-dht'
-import { peerIdFromMultihash, peerIdFromPrivateKey } from '@libp2p/peer-id'
+import {
+  type KadDHTComponents,
+  type KadDHTInit,
+  kadDHT,
+  passthroughMapper,
+  type SingleKadDHT,
+} from '@libp2p/kad-dht'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { MemoryDatastore } from 'datastore-core'
 import { TypedEventEmitter } from 'main-event'
-import * as digest from 'multiformats/hashes/digest'
 
+type Kademlia = Pick<KadDHTInit, 'kBucketSize' | 'alpha' | 'disjointPaths'>
 type PeerId = KadDHTComponents['peerId']
 type Topology = { onConnect: (peer: PeerId) => void; onDisconnect?: (peer: PeerId) => void }
 interface Message {
@@ -30,12 +36,21 @@ interface MessageCarrier {
 interface Line {
   to: StubbedNode
 }
+interface Contact {
+  id: PeerId
+  multiaddrs: Multiaddr[]
+}
 
 const EVERY_HOUR_MS = 3_600_000
 
 /** What all nodes share: who is there, and how many messages went to and fro. */
 export class StubbedNetwork {
   readonly nodes = new Map<string, StubbedNode>()
+  /**
+   * Everybody who ever was there, by the bytes of their id. Making an id of bytes and writing it in base58, again and
+   * again for the same peers, would take half of the time.
+   */
+  readonly contacts = new Map<string, Contact>()
   messages = 0
 }
 
@@ -46,14 +61,14 @@ export class StubbedNode {
   readonly #network: StubbedNetwork
   readonly #address: Multiaddr
   readonly #events = new TypedEventEmitter()
-  readonly #contacts = new Map<string, { id: PeerId; multiaddrs: Multiaddr[] }>()
+  readonly #contacts = new Map<string, Contact>()
   readonly #met = new Set<string>()
   #topology: Topology | undefined
 
   /** A started node that is connected to `through` and has looked itself up. */
   static async join(
     network: StubbedNetwork,
-    options: { number: number; alpha: number; disjointPaths: number; through: StubbedNode | undefined },
+    options: { number: number; kademlia: Kademlia; through: StubbedNode | undefined },
   ): Promise<StubbedNode> {
     const privateKey = await generateKeyPair('Ed25519')
     const node = new StubbedNode(network, privateKey, options)
@@ -70,17 +85,16 @@ export class StubbedNode {
   private constructor(
     network: StubbedNetwork,
     privateKey: KadDHTComponents['privateKey'],
-    options: { number: number; alpha: number; disjointPaths: number },
+    options: { number: number; kademlia: Kademlia },
   ) {
     const { number } = options
     this.#network = network
     this.id = peerIdFromPrivateKey(privateKey)
     this.#address = multiaddr(`/ip4/10.${number >> 16}.${(number >> 8) & 255}.${number & 255}/tcp/4001`)
+    network.contacts.set(nameOf(this.id.toMultihash().bytes), { id: this.id, multiaddrs: [this.#address] })
     this.dht = kadDHT({
       protocol: '/bench/kad/1.0.0',
-      kBucketSize: 20,
-      alpha: options.alpha,
-      disjointPaths: options.disjointPaths,
+      ...options.kademlia,
       clientMode: false,
       peerInfoMapper: passthroughMapper,
       initialQuerySelfInterval: 5,
@@ -135,11 +149,9 @@ export class StubbedNode {
     carrier._writeReadMessage = async (line, message) => {
       const answer = await handled(line, message)
       const whole = { ...answer, closer: answer.closer ?? [], providers: answer.providers ?? [] }
-      for (const { id, multiaddrs } of [...whole.closer, ...whole.providers]) {
-        const detail = {
-          id: peerIdFromMultihash(digest.decode(id) as never),
-          multiaddrs: multiaddrs.map((bytes) => multiaddr(bytes)),
-        }
+      for (const { id } of [...whole.closer, ...whole.providers]) {
+        const detail = this.#network.contacts.get(nameOf(id))
+        if (detail === undefined) throw new Error('A peer told of somebody who never was there.')
         carrier.safeDispatchEvent('peer', { detail })
       }
       return whole
@@ -212,4 +224,8 @@ export class StubbedNode {
     }
     return parts as unknown as KadDHTComponents
   }
+}
+
+function nameOf(multihash: Uint8Array): string {
+  return Buffer.from(multihash.buffer, multihash.byteOffset, multihash.byteLength).toString('latin1')
 }

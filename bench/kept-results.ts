@@ -11,6 +11,10 @@ export interface Result {
   setting: string
   standings: Standing[]
   goals: Reached[]
+  /** Figures of other kinds. */
+  table?: { head: readonly string[]; rows: readonly (readonly string[])[] }
+  /** A drawing beside the page. */
+  picture?: string
 }
 
 /** A ratio of this run beside the kept one. */

@@ -1,30 +1,35 @@
 import type { Result } from './kept-results.ts'
 import { machineLine } from './machine.ts'
-import { median, megabytes } from './rounds.ts'
+import { median, megabytes, type Standing } from './rounds.ts'
 
-/** A result as Markdown: who, how fast, against us, and the goals. */
-export function tableOf({ title, setting, standings, goals }: Result): string {
-  const ours = median(standings.find(({ name }) => name.startsWith('Kizuna'))?.speeds ?? [])
-  const rows = standings.map(({ name, speeds, reason }) => {
-    if (speeds.length === 0) return [name, reason ?? 'not run', '', '']
-    const range = `${megabytes(Math.min(...speeds))} to ${megabytes(Math.max(...speeds))}`
-    return [name, megabytes(median(speeds)), range, `${(ours / median(speeds)).toFixed(2)} ×`]
-  })
+/** A result as Markdown: who, how fast, against us, other figures, and the goals. */
+export function tableOf({ title, setting, standings, goals, table, picture }: Result): string {
   const goalRows = goals.map(({ ours: one, theirs, ratio, atLeast, reached }) => [
     `${one} against ${theirs}`,
     ratio.toFixed(2),
     `at least ${atLeast}`,
     reached ? 'reached' : 'not reached',
   ])
-  return [
+  const parts = [
     `## ${title}`,
-    '',
     `${setting}.`,
-    '',
-    markdown(['', 'median', 'lowest to highest', 'Kizuna is'], rows),
-    ...(goalRows.length === 0 ? [] : ['', markdown(['goal', 'ratio', 'wanted', ''], goalRows)]),
-    '',
-  ].join('\n')
+    ...(standings.length === 0
+      ? []
+      : [markdown(['', 'median', 'lowest to highest', 'Kizuna is'], rowsOf(standings))]),
+    ...(table === undefined ? [] : [markdown(table.head, table.rows)]),
+    ...(goalRows.length === 0 ? [] : [markdown(['goal', 'ratio', 'wanted', ''], goalRows)]),
+    ...(picture === undefined ? [] : [`![${title}](${picture})`]),
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
+function rowsOf(standings: readonly Standing[]): string[][] {
+  const ours = median(standings.find(({ name }) => name.startsWith('Kizuna'))?.speeds ?? [])
+  return standings.map(({ name, speeds, reason }) => {
+    if (speeds.length === 0) return [name, reason ?? 'not run', '', '']
+    const range = `${megabytes(Math.min(...speeds))} to ${megabytes(Math.max(...speeds))}`
+    return [name, megabytes(median(speeds)), range, `${(ours / median(speeds)).toFixed(2)} ×`]
+  })
 }
 
 /** All results as one page. */

@@ -10,7 +10,7 @@ import type { PeerId } from '../core/signing-key.ts'
 import { NobodyToAnnounceToError } from './errors.ts'
 import { drained } from './frame-stream.ts'
 import { encodeAddProvider } from './kad-message.ts'
-import { pointOf } from './key-regions.ts'
+import { CLOSEST_PEERS, pointOf } from './key-regions.ts'
 import type { PeerAddresses } from './network.ts'
 import { NetworkCall } from './network-call.ts'
 import { reachOf, withPeer } from './peer-address.ts'
@@ -19,6 +19,11 @@ import { type GuardedTable, networkOfPeer, TableDiversity } from './table-divers
 
 /** Our community's own DHT: peers and provider records, never values. */
 export const KAD_PROTOCOL = '/kizuna/kad/1.0.0'
+/**
+ * How we look things up. α and the number of paths are less than the library's 10, whose messages grow with the
+ * network (`bench/lookups.ts`).
+ */
+export const KADEMLIA = { kBucketSize: CLOSEST_PEERS, alpha: 3, disjointPaths: 3 } as const
 /** How long a call waits for the first peer of the DHT when we have connections. */
 const FIRST_PEER_MS = 3_000
 const FIRST_PEER_POLL_MS = 50

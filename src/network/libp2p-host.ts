@@ -11,7 +11,6 @@ import type { Libp2p, PrivateKey, Startable } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { uPnPNAT } from '@libp2p/upnp-nat'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { LevelDatastore } from 'datastore-level'
@@ -24,12 +23,12 @@ import type { SigningKey } from '../core/signing-key.ts'
 import { BulkDoor } from './bulk/bulk-door.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { ConnectionKeeper } from './connection-keeper.ts'
-import { KAD_PROTOCOL } from './dht.ts'
+import { KAD_PROTOCOL, KADEMLIA } from './dht.ts'
 import type { Transports } from './dialler.ts'
 import { findOnLan } from './discovery/lan.ts'
 import type { Relays } from './discovery/relays.ts'
 import { ListenFailedError, PortTakenError } from './errors.ts'
-import { CLOSEST_PEERS } from './key-regions.ts'
+import { lateUpnp } from './late-upnp.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import type { Libp2pNetworkOptions } from './libp2p-options.ts'
 import { type ListenPlan, planListening } from './listen-addresses.ts'
@@ -149,7 +148,7 @@ async function start(
     },
     ...(options.relayClient ? { dcutr: dcutr() } : {}),
     ...(options.autonat ? { autonat: autoNATv2() } : {}),
-    ...(options.upnp ? { upnp: uPnPNAT() } : {}),
+    ...(options.upnp ? { upnp: lateUpnp({ clock, log: parts.log }) } : {}),
     ...(options.dht ? { dht: kademlia(options) } : {}),
     ...(options.relayServer === false ? {} : { relay: relayServer(options, plan) }),
   }
@@ -208,13 +207,10 @@ async function start(
   }
 }
 
-/** α and the number of paths are less than the library's 10, whose messages grow with the network. */
 function kademlia(options: Libp2pNetworkOptions) {
   return kadDHT({
     protocol: KAD_PROTOCOL,
-    kBucketSize: CLOSEST_PEERS,
-    alpha: 3,
-    disjointPaths: 3,
+    ...KADEMLIA,
     clientMode: options.dhtMode === 'client',
     peerInfoMapper: passthroughMapper,
     // Before it, every query waits.

@@ -7,6 +7,9 @@ import { join } from 'node:path'
 import { hideWords } from './hide-words.ts'
 import { limitYoungGeneration } from './limit-young-generation.ts'
 
+/** They print and end: no bytes pass that the young generation could grow with. */
+const ONLY_PRINTS = ['help', '--help', '-h', 'completion']
+
 const words = process.argv.slice(2)
 
 if (words[0] === '--version' || words[0] === '-v' || words[0] === 'version') {
@@ -14,7 +17,7 @@ if (words[0] === '--version' || words[0] === '-v' || words[0] === 'version') {
   process.stdout.write(`${VERSION}\n`)
 } else {
   hideWords(words)
-  limitYoungGeneration()
+  if (words[0] !== undefined && !ONLY_PRINTS.includes(words[0])) limitYoungGeneration()
   // A third of the time to a node that is ready is compiling. Not in the shared temporary folder, where Node would
   // keep it by itself: whoever writes there first would decide what we run.
   if (existsSync(homedir())) enableCompileCache(join(homedir(), '.cache', 'kizuna'))

@@ -8,7 +8,6 @@ import type {
   SecuredConnection,
   Upgrader,
 } from '@libp2p/interface'
-import { tls } from '@libp2p/tls'
 import { type RawSocket, rawSocketOf } from './raw-socket.ts'
 import { handshakeOf } from './tls-handshake.ts'
 import type { TlsIdentity } from './tls-identity.ts'
@@ -46,14 +45,13 @@ class NativeTls implements ConnectionEncrypter {
   readonly [Symbol.toStringTag] = '@kizuna/native-tls'
   readonly #components: Components
   readonly #identity: TlsIdentity
-  readonly #stock: ConnectionEncrypter
+  #stock: Promise<ConnectionEncrypter> | undefined
   readonly #onSecured: (by: 'native' | 'stock') => void
   readonly #onReceived: (bytes: number) => void
 
   constructor(parts: NativeTlsParts, components: Components) {
     this.#components = components
     this.#identity = parts.identityOf(components.privateKey)
-    this.#stock = tls()(components as never)
     this.#onSecured = parts.onSecured ?? (() => {})
     this.#onReceived = parts.onReceived ?? (() => {})
   }
@@ -73,9 +71,10 @@ class NativeTls implements ConnectionEncrypter {
   ): Promise<SecuredConnection> {
     const raw = rawSocketOf(connection)
     if (raw === undefined) {
+      const stock = await this.#stockTls()
       const secured = await (isServer
-        ? this.#stock.secureInbound(connection, options)
-        : this.#stock.secureOutbound(connection, options))
+        ? stock.secureInbound(connection, options)
+        : stock.secureOutbound(connection, options))
       this.#onSecured('stock')
       return secured
     }
@@ -103,6 +102,12 @@ class NativeTls implements ConnectionEncrypter {
       connection.abort(error as Error)
       throw error
     }
+  }
+
+  /** Loaded when it is needed: its certificate library takes a tenth of the time until a node is ready. */
+  #stockTls(): Promise<ConnectionEncrypter> {
+    this.#stock ??= import('@libp2p/tls').then(({ tls }) => tls()(this.#components as never))
+    return this.#stock
   }
 
   get #muxers() {
