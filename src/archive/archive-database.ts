@@ -80,7 +80,8 @@ function open({ disk, random }: { disk: Disk; random: Random }): IndexDatabase {
   const file = disk.openDatabase(PATH)
   try {
     // What a power cut may take of the last commits is fetched again: the checkpoints are in the same commits.
-    file.exec('PRAGMA synchronous = NORMAL')
+    // What is erased is overwritten, not only unlinked.
+    file.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON')
     const database = openIndexDatabase(file)
     database.migrate('archive', STEPS)
     database.run(

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { isKizunaError } from '../core/kizuna-error.ts'
+import { createFileDisk } from '../storage/file-disk.ts'
 import { keepTestChannel, messageOf, opened, TestArchives } from './archive.suite.ts'
 import type { Archive } from './archive.ts'
 
@@ -95,6 +99,34 @@ test('what is erased is in no segment of the space any more, nor its attachments
   assert.deepEqual(textsOf(birch.archive, 'alone'), ['theirs alone'])
   assert.equal((await Array.fromAsync(birch.archive.personalData().exportOf('test:alder'))).length, 1)
   assert.equal(birch.archive.see([mine])['left out'], 1, 'heeded by whoever keeps it next')
+})
+
+test('what is erased is not in the bytes of the database any more', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kizuna-archive-'))
+  try {
+    await using archives = new TestArchives()
+    const alder = await archives.add({ disk: createFileDisk(folder) })
+    await keepTestChannel(alder)
+    const birch = { id: 'test:birch', name: 'birch' }
+    for (let page = 0; page < 2; page++) {
+      alder.archive.see(
+        Array.from({ length: 50 }, (_, index) =>
+          messageOf(`ordinary words ${page} ${index}`, { author: birch }),
+        ),
+      )
+      alder.archive.see([messageOf(`unmistakable${page} zebrawood`)])
+    }
+    const bytes = () =>
+      readdirSync(folder)
+        .filter((name) => name.startsWith('archive.db'))
+        .map((name) => readFileSync(join(folder, name), 'latin1'))
+        .join()
+    assert.match(bytes(), /zebrawood/)
+    await alder.archive.erase('test:alder')
+    assert.doesNotMatch(bytes(), /zebrawood|unmistakable/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 test('another member reads the segments, finds what is in them and follows edits, deletions and erasure', async () => {

@@ -7,6 +7,11 @@ import type { SegmentRows } from './segment-rows.ts'
 /** Messages erased in one transaction, so that nobody waits long for the database. */
 const BATCH = 200
 
+/** Pages of the word index that are put together at once. */
+const MERGE_PAGES = 400
+/** More steps than any index takes; a number that does not end would be a defect. */
+const MERGE_STEPS_MAX = 100_000
+
 /** What erasing needs. */
 export interface EraseParts {
   database: IndexDatabase
@@ -30,7 +35,9 @@ export async function erasePerson(parts: EraseParts, person: string): Promise<nu
     people.forbidUntil(person, until)
     tellOfPerson(parts, 'erased', person, until)
   })
-  return eraseMessages(parts, person)
+  const count = await eraseMessages(parts, person)
+  if (count > 0) await overwrite(parts)
+  return count
 }
 
 /** Goes on with what a crash interrupted. */
@@ -40,6 +47,7 @@ export async function finishErasing(parts: EraseParts): Promise<void> {
        SELECT 1 FROM message WHERE author = person.no AND row < (erased_until + 1) * 1000)`,
   )
   for (const { id } of unfinished) await eraseMessages(parts, id)
+  if (unfinished.length > 0) await overwrite(parts)
 }
 
 /** Says in every community's segments what somebody wants, so that whoever comes to keep them heeds it; part of a transaction. */
@@ -72,6 +80,28 @@ async function eraseMessages(
     })
     count += batch.length
     if (batch.length < BATCH) return count
+    await breathe()
+  }
+}
+
+/** Nothing of it stays in the database's files. */
+async function overwrite(parts: EraseParts): Promise<void> {
+  await mergeWords(parts)
+  parts.database.get('PRAGMA wal_checkpoint(TRUNCATE)')
+}
+
+/**
+ * The word index only marks as deleted; the words go when its parts are put together, a few pages at a time
+ * (https://www.sqlite.org/fts5.html#the_merge_command).
+ */
+async function mergeWords({ database, breathe }: EraseParts): Promise<void> {
+  const changes = () =>
+    (database.get<{ count: number }>('SELECT total_changes() AS count') as { count: number }).count
+  for (let step = 0; step < MERGE_STEPS_MAX; step++) {
+    const before = changes()
+    // The first, with a minus, says that everything is to be put together.
+    database.run("INSERT INTO word (word, rank) VALUES ('merge', ?)", step === 0 ? -MERGE_PAGES : MERGE_PAGES)
+    if (step > 0 && changes() - before < 2) return
     await breathe()
   }
 }

@@ -114,6 +114,7 @@ class Keeping implements ArchiveKeeping, ArchiveSource {
     this.#stopping.abort()
     for (const { restart } of this.#running.values()) restart.abort()
     await Promise.allSettled([...this.#running.values()].map(({ work }) => work))
+    this.#services.health.remove('archive')
   }
 
   async describe(id: string): Promise<ReturnType<typeof describeChannel>> {
