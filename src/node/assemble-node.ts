@@ -234,7 +234,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       metrics,
       self: key.peerId,
     },
-    { copies: config.copies },
+    { copies: config.copies, attachmentBytesMax: config.discordAttachmentBytesMax },
   )
   books.personalData.add(archive.personalData())
   const chunks = storage.chunks
