@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Network } from '../network/network.ts'
@@ -100,14 +101,21 @@ export class Repairer {
       this.#repair(next.what)
         .catch((error) => {
           this.#queue.failed(next.root, this.#parts.clock.monotonic())
-          if (!this.#stopping.signal.aborted)
-            this.#parts.log.warn('repair failed', { root: next.root, error })
+          this.#tellFailure(next.root, error)
         })
         .finally(() => {
           this.#running--
           this.work()
         })
     }
+  }
+
+  /** What was ended from outside has not failed; what the world did is told in a word. */
+  #tellFailure(root: ContentId, error: unknown): void {
+    const { log } = this.#parts
+    if (this.#stopping.signal.aborted || (error instanceof Error && error.name === 'AbortError')) return
+    if (isKizunaError(error)) log.warn('repair failed', { root, code: error.code, reason: error.message })
+    else log.error('repair failed', { root, error })
   }
 
   async #repair(object: KeptObject): Promise<void> {

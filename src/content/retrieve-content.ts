@@ -279,12 +279,15 @@ function failed(
   }
   const code = isKizunaError(error) ? error.code : 'INTERNAL'
   parts.metrics.count('kizuna_retrieve_failures_total', { code })
-  parts.log.warn('retrieve failed', {
+  const facts = {
     id,
     code,
     asked: isKizunaError(error) ? error.details.asked : undefined,
     durationMs: Math.round(parts.clock.monotonic() - startedAt),
-  })
+  }
+  // Whoever asked for what nobody has is told so, and nothing is wrong here.
+  if (isKizunaError(error) && error.kind === 'missing') parts.log.debug('retrieve failed', facts)
+  else parts.log.warn('retrieve failed', facts)
   return error
 }
 

@@ -13,6 +13,9 @@ import type { UptimeLedger } from './uptime-ledger.ts'
 /** A member that is not connected counts as online for this many status intervals after its last word. */
 const FRESH_INTERVALS = 2.5
 
+/** Views are made anew at every change, and after so long without one: many objects are looked at in a row. */
+const VIEWS_MS_MAX = 250
+
 /** What the community is made of. */
 export interface SpaceCommunityParts {
   network: Network
@@ -35,6 +38,7 @@ export class SpaceCommunity implements Community {
   #timer: Timer | undefined
   #observedAt = 0
   #onlineBefore = ''
+  #views: { members: MemberView[]; madeAt: number } | undefined
 
   constructor(parts: SpaceCommunityParts, options: { intervalMs: number }) {
     this.#parts = parts
@@ -73,6 +77,13 @@ export class SpaceCommunity implements Community {
   }
 
   members(): MemberView[] {
+    const now = this.#parts.clock.monotonic()
+    if (this.#views === undefined || now - this.#views.madeAt > VIEWS_MS_MAX)
+      this.#views = { members: this.#viewsNow(), madeAt: now }
+    return this.#views.members
+  }
+
+  #viewsNow(): MemberView[] {
     const connected = new Map(this.#parts.network.connectedPeers().map((each) => [each.peer, each]))
     return this.#parts.membership
       .members()
@@ -156,6 +167,7 @@ export class SpaceCommunity implements Community {
   }
 
   #tell(): void {
+    this.#views = undefined
     for (const listener of [...this.#listeners]) listener()
   }
 }
