@@ -43,6 +43,8 @@ const ROUNDS = { gate: 1, night: 10, release: 30 }
 /** Files that are there to keep secrets; whoever else has them is a find. */
 const KEEPERS = /^(identity\.key|api\.json|index\.db(-wal|-shm|-copy|-seal|-journal)?)$/
 const BODY = 'canary-body-7c41e0d2-what-a-person-wrote'
+/** One that nothing else listens to. */
+const CRASH_SIGNAL = 'SIGWINCH'
 const READY_MS_MAX = 60_000
 
 export const check: ReliabilityCheck = {
@@ -232,10 +234,13 @@ class World {
     const crash = join(this.#folder, 'crash.mjs')
     writeFileSync(
       crash,
-      `setTimeout(() => { throw new Error('planted') }, 3_000)\nsetTimeout(() => { Promise.reject(new Error('planted too')) }, 2_500)\n`,
+      `process.once('${CRASH_SIGNAL}', () => {
+        Promise.reject(new Error('planted too'))
+        setTimeout(() => { throw new Error('planted') }, 500)
+      })\n`,
     )
     const crashing = await this.#start('oak', [], ['--import', crash])
-    await this.#gone(crashing)
+    await this.#end(crashing, CRASH_SIGNAL)
     if (!crashing.output.text.includes('planted')) this.#scan.failures.push('a crash left no word')
     await this.#end(elm, 'SIGTERM')
     for (const node of [oak, again, crashing, elm])
