@@ -26,7 +26,7 @@ import { silentLogger } from '../src/core/log.ts'
 import { createMetrics } from '../src/core/metrics.ts'
 import { SystemRandom } from '../src/core/random.ts'
 import { signingKeyFromSeed } from '../src/core/signing-key.ts'
-import { createNode, loadConfig, type Node, parseContentId } from '../src/index.ts'
+import { createNode, loadConfig, type Node, parseContentId, readPieces } from '../src/index.ts'
 import { createLibp2pNetwork } from '../src/network/libp2p-network.ts'
 import { nativeTls } from '../src/network/native-tls/native-tls.ts'
 import { TlsIdentity } from '../src/network/native-tls/tls-identity.ts'
@@ -83,7 +83,15 @@ function cpuSince(before: NodeJS.CpuUsage): number {
 }
 
 async function startNode(home: string): Promise<Node> {
-  const flags = { home, label: 'bench', port: 0, mdns: false, upnp: false, dht: false, cacheBytesMax: 8 * 1024 ** 3 }
+  const flags = {
+    home,
+    label: 'bench',
+    port: 0,
+    mdns: false,
+    upnp: false,
+    dht: false,
+    cacheBytesMax: 8 * 1024 ** 3,
+  }
   const node = await createNode(loadConfig({ userHome: homedir(), flags }))
   await node.start()
   return node
@@ -91,13 +99,13 @@ async function startNode(home: string): Promise<Node> {
 
 async function seedNode(): Promise<string> {
   const node = await startNode(second)
-  const source = createReadStream(first, { highWaterMark: READ_BYTES })
+  await using source = await open(first)
   const options = {
     policy: { kind: 'replica', copies: 1 },
     acknowledge: 'local',
     sizeBytes: statSync(first).size,
   } as const
-  const { id } = await node.services.content.publish(source, options)
+  const { id } = await node.services.content.publish(readPieces(source), options)
   return `${id}@${node.services.network.addresses()[0]}`
 }
 

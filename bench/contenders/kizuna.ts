@@ -1,11 +1,16 @@
 /** Kizuna as a library: a whole node on each side, real store, everything verified. */
-import { createReadStream, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { createNode, type DurabilityPolicy, loadConfig, type Node, parseContentId } from '../../src/index.ts'
+import {
+  createNode,
+  type DurabilityPolicy,
+  loadConfig,
+  type Node,
+  parseContentId,
+  readPieces,
+} from '../../src/index.ts'
 import { endWithTheBenchmark, say, timed, wordsOf } from './contender-program.ts'
-
-const READ_BYTES = 1024 * 1024
 
 const roles: Record<string, () => Promise<void>> = { seed, capped, fetch, publish, parity }
 endWithTheBenchmark()
@@ -60,7 +65,7 @@ async function startNode(home: string, more: Record<string, unknown> = {}): Prom
 }
 
 async function share(node: Node, file: string, policy: DurabilityPolicy): Promise<string> {
-  const source = createReadStream(file, { highWaterMark: READ_BYTES })
+  await using source = await open(file)
   const options = { policy, acknowledge: 'local', sizeBytes: statSync(file).size } as const
-  return (await node.services.content.publish(source, options)).id
+  return (await node.services.content.publish(readPieces(source), options)).id
 }

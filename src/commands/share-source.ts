@@ -2,12 +2,12 @@ import { constants, type FileHandle, lstat, open, opendir, realpath, stat } from
 import { basename, join, resolve } from 'node:path'
 import { InvalidInputError, LimitExceededError } from '../core/errors.ts'
 import { KizunaError } from '../core/kizuna-error.ts'
+import { readPieces } from '../storage/read-pieces.ts'
 import { enterFolder, type HeldFolder, holdFolder } from './held-folder.ts'
 
 /** Files in one folder share. */
 const FILES_MAX = 100_000
 const DEPTH_MAX = 64
-const READ_BYTES = 1024 * 1024
 
 /** A file of a folder, by its path inside it. */
 export interface SourceFile {
@@ -102,8 +102,7 @@ async function* bytesOf(
   try {
     const file = await openIt()
     try {
-      const stream = file.createReadStream({ highWaterMark: READ_BYTES, signal, autoClose: false })
-      for await (const piece of stream) yield piece as Buffer
+      yield* readPieces(file, signal)
     } finally {
       await file.close()
     }

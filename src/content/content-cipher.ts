@@ -11,7 +11,8 @@ const NONCE_BYTES = 12
 /**
  * Encrypts a stream into pieces of exactly `chunkBytes`, tag included (the last may be shorter): the pieces a
  * fixed-size chunker will cut again. Each object has a key of its own, so the place of a chunk is a nonce that
- * never repeats under one key (NIST SP 800-38D §8.2.1).
+ * never repeats under one key (NIST SP 800-38D §8.2.1). The source may use its memory again when it is asked for the
+ * next.
  */
 export async function* encryptStream(
   source: AsyncIterable<Uint8Array>,
@@ -19,7 +20,7 @@ export async function* encryptStream(
 ): AsyncGenerator<Uint8Array> {
   checkKey(input.key)
   const pieceBytes = input.chunkBytes - CIPHER_TAG_BYTES
-  let piece = new Uint8Array(pieceBytes)
+  const piece = new Uint8Array(pieceBytes)
   let filled = 0
   let index = 0
   for await (const bytes of source) {
@@ -30,7 +31,6 @@ export async function* encryptStream(
       offset += part.byteLength
       if (filled < pieceBytes) continue
       yield encryptChunk(piece, input.key, index++)
-      piece = new Uint8Array(pieceBytes)
       filled = 0
     }
   }

@@ -166,7 +166,10 @@ export interface Diagnosis {
 export interface Content {
   start(): Promise<void>
   stop(): Promise<void>
-  /** Chunk, add parity, store, announce, replicate. A crash before it answers leaves nothing behind but garbage. */
+  /**
+   * Chunk, add parity, store, announce, replicate. A crash before it answers leaves nothing behind but garbage.
+   * @param source may use a piece's memory again when it is asked for the next (`readPieces`).
+   */
   publish(source: AsyncIterable<Uint8Array>, options?: PublishOptions): Promise<PublishedContent>
   /** A folder's listing as content of its own; the files were published before. */
   publishFolder(entries: readonly FolderEntry[], options?: PublishOptions): Promise<PublishedContent>

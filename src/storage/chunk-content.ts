@@ -3,7 +3,7 @@ import type { Digester } from '../core/digester.ts'
 import { AbortedError, InvalidInputError } from '../core/errors.ts'
 import { type Chunk, chunkOf, hashChunk } from './chunk.ts'
 import type { ChunkMemory } from './chunk-memory.ts'
-import { type ChunkingProfile, createCutter } from './chunking-profile.ts'
+import { type ChunkingProfile, chunkBytesMax, createCutter } from './chunking-profile.ts'
 import { SizeMismatchError } from './errors.ts'
 
 /** After so many bytes other work gets its turn, also when the source never waits: about 20 ms of hashing. */
@@ -21,7 +21,8 @@ export interface ChunkContentOptions {
 
 /**
  * The same as `chunkContent`, with the hashes made by a digester, as many at once as it can, and the chunks in memory
- * that is used again: whoever takes a chunk is its user and releases it.
+ * that is used again: whoever takes a chunk is its user and releases it. Every piece is copied there at once, so the
+ * source may use its memory again, too, when it is asked for the next.
  */
 export async function* chunkContentWith(
   parts: { digester: Digester; memory: ChunkMemory },
@@ -30,8 +31,9 @@ export async function* chunkContentWith(
 ): AsyncGenerator<Chunk> {
   const { digester, memory } = parts
   const coming: Promise<Chunk>[] = []
-  for await (const pieces of cutContent(source, options)) {
-    const chunk = hashChunk(joinInto(memory, pieces), digester)
+  const gathered = new CopiedChunk(memory, chunkBytesMax(options.profile))
+  for await (const bytes of cutContent(source, options, gathered)) {
+    const chunk = hashChunk(bytes, digester)
     // Whoever comes to it gets the error; before that it is nobody's.
     chunk.catch(() => {})
     coming.push(chunk)
@@ -51,19 +53,19 @@ export async function* chunkContent(
   source: AsyncIterable<Uint8Array>,
   options: ChunkContentOptions,
 ): AsyncGenerator<Chunk> {
-  for await (const pieces of cutContent(source, options)) yield chunkOf(join(pieces))
+  for await (const bytes of cutContent(source, options, new JoinedChunk())) yield chunkOf(bytes)
 }
 
-/** The pieces of each chunk. */
+/** The bytes of each chunk, gathered from the pieces. */
 async function* cutContent(
   source: AsyncIterable<Uint8Array>,
   options: ChunkContentOptions,
-): AsyncGenerator<Uint8Array[]> {
+  chunk: GatheredChunk,
+): AsyncGenerator<Uint8Array> {
   const { profile, sizeBytes, signal } = options
   checkSize(sizeBytes)
   const cutter = createCutter(profile)
   const iterator = source[Symbol.asyncIterator]()
-  let parts: Uint8Array[] = []
   let readBytes = 0
   let sinceTurn = 0
   let isDone = false
@@ -79,10 +81,9 @@ async function* cutContent(
       let from = 0
       while (from < piece.byteLength) {
         const end = cutter.cut(piece, from)
-        parts.push(piece.subarray(from, end < 0 ? piece.byteLength : end))
+        chunk.add(piece.subarray(from, end < 0 ? piece.byteLength : end))
         if (end < 0) break
-        yield parts
-        parts = []
+        yield chunk.take()
         sinceTurn += end - from
         from = end
         if (signal?.aborted === true) throw new AbortedError({ what: WHAT, cause: signal.reason })
@@ -95,7 +96,7 @@ async function* cutContent(
     if (sizeBytes !== undefined && readBytes !== sizeBytes) {
       throw new SizeMismatchError({ declaredBytes: sizeBytes, readBytes })
     }
-    if (parts.length > 0) yield parts
+    if (chunk.sizeBytes > 0) yield chunk.take()
   } finally {
     // A source that hangs would hang its own end too; nobody waits for that after an abort.
     if (!isDone) {
@@ -125,27 +126,67 @@ function nextOrAbort(
   })
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts
-  if (parts.length === 1 && only !== undefined) return only
-  return copyAll(parts, Buffer.allocUnsafeSlow(lengthOf(parts)))
+/** A chunk that comes together. */
+interface GatheredChunk {
+  readonly sizeBytes: number
+  add(piece: Uint8Array): void
+  /** The whole, and begins the next. */
+  take(): Uint8Array
 }
 
-function joinInto(memory: ChunkMemory, parts: readonly Uint8Array[]): Uint8Array {
-  return copyAll(parts, memory.take(lengthOf(parts)))
-}
+/** Keeps the pieces, and copies them only when there are several. */
+class JoinedChunk implements GatheredChunk {
+  #pieces: Uint8Array[] = []
 
-function lengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.byteLength, 0)
-}
-
-function copyAll(parts: readonly Uint8Array[], target: Uint8Array): Uint8Array {
-  let at = 0
-  for (const part of parts) {
-    target.set(part, at)
-    at += part.byteLength
+  get sizeBytes(): number {
+    return this.#pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
-  return target
+
+  add(piece: Uint8Array): void {
+    this.#pieces.push(piece)
+  }
+
+  take(): Uint8Array {
+    const pieces = this.#pieces
+    const sizeBytes = this.sizeBytes
+    this.#pieces = []
+    const [only] = pieces
+    if (pieces.length === 1 && only !== undefined) return only
+    const joined = Buffer.allocUnsafeSlow(sizeBytes)
+    let at = 0
+    for (const piece of pieces) {
+      joined.set(piece, at)
+      at += piece.byteLength
+    }
+    return joined
+  }
+}
+
+/** Copies every piece at once to where the chunk will lie. */
+class CopiedChunk implements GatheredChunk {
+  readonly #memory: ChunkMemory
+  readonly #sizeBytesMax: number
+  #bytes: Uint8Array | undefined
+  sizeBytes = 0
+
+  constructor(memory: ChunkMemory, sizeBytesMax: number) {
+    this.#memory = memory
+    this.#sizeBytesMax = sizeBytesMax
+  }
+
+  add(piece: Uint8Array): void {
+    if (piece.byteLength === 0) return
+    this.#bytes ??= this.#memory.take(this.#sizeBytesMax)
+    this.#bytes.set(piece, this.sizeBytes)
+    this.sizeBytes += piece.byteLength
+  }
+
+  take(): Uint8Array {
+    const bytes = this.#bytes?.subarray(0, this.sizeBytes) ?? new Uint8Array(0)
+    this.#bytes = undefined
+    this.sizeBytes = 0
+    return bytes
+  }
 }
 
 function checkPiece(piece: unknown): Uint8Array {
