@@ -9,6 +9,7 @@ import { InvalidInviteError, InviteRefusedError } from './errors.ts'
 import { FILE_KIND, type FileFacts, putFileRecord, readFileRecord } from './file-record.ts'
 import { INVITE_LINK_START, makeInvite, parseInvite } from './invite.ts'
 import { encodeJoinRequest, JOIN_PROTOCOL } from './join-protocol.ts'
+import { REVOCATION_KIND } from './membership-records.ts'
 import { MEMBER_KIND } from './record.ts'
 import { signRecord } from './record-codec.ts'
 import { encodeRequest, packRecords, RECORDS_PROTOCOL } from './records-protocol.ts'
@@ -259,6 +260,30 @@ test('an invite for many uses is honoured by any member while its maker is away'
     assert.equal((await community.run(node.membership.join(link))).id, b.membership.space().id)
   }
   assert.equal(b.membership.members().length, 4)
+  await community.stop()
+})
+
+test('a member asks the others before it honours an invite for many that somebody else made [R-23]', async () => {
+  const community = new Community()
+  const [a, b, c] = (await community.addMembers(3, { admission: 'open' })) as [
+    CommunityNode,
+    CommunityNode,
+    CommunityNode,
+  ]
+  await a.membership.setAdmission('invite')
+  await community.until(() => c.membership.space().admission === 'invite')
+  await community.until(() => b.membership.space().admission === 'invite')
+  const { link, id } = await a.membership.invite({ lifetimeMs: HOUR_MS, uses: 'many' })
+  // The one who made it revokes it, tells only c, and is gone.
+  await a.membership.revokeInvite(id)
+  const [revocation] = a.records.list(REVOCATION_KIND)
+  await c.records.accept(revocation?.bytes ?? new Uint8Array())
+  await a.stop()
+  community.nodes.splice(community.nodes.indexOf(a), 1)
+  assert.equal(b.records.list(REVOCATION_KIND).length, 0)
+  const newcomer = await community.addNode()
+  await newcomer.network.connect(b.network.addresses()[0] ?? '')
+  assert.equal(await refusal(community.run(newcomer.membership.join(link))), 'revoked')
   await community.stop()
 })
 

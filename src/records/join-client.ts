@@ -90,7 +90,11 @@ export async function askWelcomeWith(
     const connected = network.connectedPeers().map(({ peer }) => peer)
     const others = terms.uses === 'many' ? await askGreetings(network, connected, signal) : []
     const helper = others.find(({ greeting }) => greeting.space === terms.space)
-    if (helper !== undefined) return await askWelcome(network, helper.peer, request, signal)
+    if (helper !== undefined) {
+      return await askWelcome(network, helper.peer, request, signal).catch((refused: unknown) => {
+        throw inviteRefusalOf(refused) ?? refused
+      })
+    }
     const reason = 'the member who made the invite does not answer'
     throw new PeerUnreachableError({ peer: terms.inviter, reason, cause: error })
   }

@@ -46,11 +46,16 @@ export interface JoinServerParts {
   isLeaving: () => boolean
 }
 
+/** For asking the other members what they know, while a newcomer waits; well within what its own call may take. */
+const NEWS_MS_MAX = 5_000
+
 type Join = Extract<JoinRequest, { op: 'join' }>
 
 /** The side of a member whom newcomers ask to be let in. */
 export class JoinServer {
   readonly #parts: JoinServerParts
+  /** The asking that runs, for all newcomers that wait. */
+  #news: Promise<void> | undefined
 
   constructor(parts: JoinServerParts) {
     this.#parts = parts
@@ -133,7 +138,9 @@ export class JoinServer {
     if (!roster.chain.members.has(this.#parts.self))
       throw new InviteRefusedError({ reason: 'not by a member' })
     if (roster.chain.removed.has(from)) throw new InviteRefusedError({ reason: 'removed' })
-    const invite = this.#admit(message, from)
+    this.#admit(message, from, 'look')
+    await this.#hearNewsOf(message)
+    const invite = this.#admit(message, from, 'take')
     const statement = encodeStatement({
       role: 'member',
       formerRole: 'none',
@@ -149,8 +156,30 @@ export class JoinServer {
     log.info('member admitted', { peer: from, basis: statement.basis })
   }
 
-  /** The invite on which the newcomer comes in, or undefined when the space is open. @throws when it may not. */
-  #admit(message: Join, from: PeerId): InviteTerms | undefined {
+  /**
+   * An invite for many that somebody else made may have been revoked without our having heard it: the members we are
+   * connected to are asked first. Where nobody answers we let in whom it lets in as far as we know; the certificate
+   * counts no more, for anybody, once the revocation arrives.
+   */
+  async #hearNewsOf({ invite }: Join): Promise<void> {
+    const { records, clock, log, self } = this.#parts
+    if (invite === undefined || readInviteTerms(invite.terms).inviter === self) return
+    this.#news ??= records
+      .sync({ signal: clock.deadline(NEWS_MS_MAX) })
+      .then(() => {})
+      .catch((error) => log.debug('others not asked about an invite', { error }))
+      .finally(() => {
+        this.#news = undefined
+      })
+    await this.#news
+  }
+
+  /**
+   * The invite on which the newcomer comes in, or undefined when the space is open.
+   * @param how `take` uses up an invite for one.
+   * @throws when it may not
+   */
+  #admit(message: Join, from: PeerId, how: 'look' | 'take'): InviteTerms | undefined {
     const { ledger, clock, self } = this.#parts
     const roster = this.#parts.roster()
     const { founding } = this.#parts.state()
@@ -169,6 +198,7 @@ export class JoinServer {
     if (ledger.isRevoked(terms.id) || roster.isRevoked(terms.id, terms.inviter)) refuse('revoked')
     if (terms.uses === 'many') return terms
     if (terms.inviter !== self) refuse('made elsewhere')
+    if (how === 'look') return terms
     const reason = ledger.takeFor(from, terms.id, dateNow(clock))
     if (reason !== undefined) refuse(reason)
     return terms
