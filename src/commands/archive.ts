@@ -194,17 +194,29 @@ async function exportFolder(services: Services, wish: ArchiveInput, context: Com
     ...timesOf(wish),
     onProgress: (done, total) => context.progress({ phase: 'exporting', done, total, unit: 'items' }),
   })
-  const path = wish.path === undefined ? resolve(config.home, place.folder) : resolve(wish.path, place.folder)
+  const path = resolve(wish.path ?? config.home, place.folder)
   const shared = wish.share
     ? await share.run(services, share.input.parse({ path, name, private: true, wait: 'local' }), context)
     : undefined
+  // What was shared is in the space, encrypted; a copy in the clear would only lie about.
+  const isPassing = shared !== undefined && wish.path === undefined
+  if (isPassing) await removeFolder(place.disk, place.folder)
   return {
     action: wish.action,
-    path,
+    // Where the data folder is concerns the owner alone.
+    path: isPassing ? null : caller.permission === 'owner' ? path : place.folder,
     ...summary,
     unread: left,
     ...(shared === undefined ? {} : { id: shared.id, link: shared.link }),
   }
+}
+
+async function removeFolder(disk: Disk, folder: string): Promise<void> {
+  for await (const { name, kind } of disk.list(folder)) {
+    if (kind === 'folder') await removeFolder(disk, `${folder}/${name}`)
+    else await disk.remove(`${folder}/${name}`)
+  }
+  await disk.remove(folder)
 }
 
 async function optOut({ archive: kept }: Services, wish: ArchiveInput, caller: Caller) {

@@ -5,9 +5,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { channelsSeenBy } from '../../src/apps/discord/archive/channels-seen.ts'
 import { ask } from '../../src/commands/ask.suite.ts'
 import type { Node } from '../../src/node/create-node.ts'
 import { eventually } from '../../src/node/start-nodes.suite.ts'
+import { maySee } from '../fixtures/discord-stand-in/permissions.ts'
 import { ArchiveWorld, idOf } from './archive-world.ts'
 
 const DAY_MS = 24 * 60 * 60_000
@@ -172,6 +174,41 @@ test('a member finds only what they may see on Discord, and a channel that is cl
   assert.deepEqual(await find({ id: 'api:1' }), ['an open larch'], 'a member’s program')
   guild.setOverwrite(general, guild.everyone, { deny: ['ViewChannel'] })
   await eventually('it is closed here too', async () => (await find({ group })).length === 0)
+})
+
+test('which channels somebody may see is worked out as Discord does', async () => {
+  await using world = await ArchiveWorld.start()
+  const { discord, guild, general } = world
+  const [gardener, guest, helper, owner] = ['gardener', 'guest', 'helper', 'admin'].map((name) =>
+    guild.addRole(name, name === 'admin' ? { permissions: ['Administrator'] } : {}),
+  )
+  const shed = guild.addChannel('shed')
+  guild.setOverwrite(shed, guild.everyone, { deny: ['ViewChannel'] })
+  guild.setOverwrite(shed, gardener as never, { allow: ['ViewChannel'] })
+  guild.setOverwrite(shed, guild.botRole(discord.application), { allow: ['ViewChannel'] })
+  const lawn = guild.addChannel('lawn')
+  guild.setOverwrite(lawn, guest as never, { deny: ['ViewChannel'] })
+  guild.setOverwrite(lawn, helper as never, { allow: ['ViewChannel'] })
+  const members = [[], [gardener], [guest], [guest, helper], [owner], [guest, gardener]].map(
+    (roles, index) => {
+      const user = discord.addUser(`rowan-${index}`)
+      guild.addMember(user, { roles: roles as never })
+      return user
+    },
+  )
+  guild.setOverwrite(lawn, members[0] as never, { deny: ['ViewChannel'] })
+  guild.setOverwrite(shed, members[2] as never, { allow: ['ViewChannel'] })
+  const thread = discord.addThread(shed, 'tools')
+  const secret = discord.addThread(general, 'surprise', { isPrivate: true, members: [members[1] as never] })
+  const node = await world.node()
+  const { client } = await world.bot(node)
+  for (const user of [...members, world.alder]) {
+    const roles = guild.members.get(user.id)?.roles ?? []
+    const seen = channelsSeenBy(client, guild.id, { user: user.id, roles })
+    const right = [general, shed, lawn, thread].filter((channel) => maySee(guild, channel, user.id)).map(idOf)
+    assert.deepEqual(seen?.filter((id) => id !== idOf(secret)).sort(), right.sort(), user.name)
+  }
+  assert.equal(channelsSeenBy(client, '1', { user: '2', roles: [] }), undefined)
 })
 
 test('an export has every message and attachment, also after every link at Discord is dead, and is safe to open', async () => {

@@ -1,6 +1,7 @@
 import type { Setting } from '../../node/configuration.ts'
 import { formatBytes, formatDuration } from './format-numbers.ts'
 import { formatTable } from './format-table.ts'
+import { renderArchive } from './render-archive.ts'
 import { safeText } from './terminal.ts'
 
 type Facts = Record<string, unknown>
@@ -26,6 +27,7 @@ const RENDERERS: Readonly<Record<string, Render>> = {
       ),
     ].join('\n'),
   status: renderStatus,
+  archive: (facts: Facts) => renderArchive(facts, renderFacts),
   list: (facts: { files: Facts[]; total: number }) => {
     if (facts.total === 0) return 'Nothing is shared yet. `kizuna share FILE` shares something.'
     const rows = facts.files.map((file) => [
