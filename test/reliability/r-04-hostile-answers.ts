@@ -30,10 +30,14 @@ import {
 } from './hostile-behaviours.ts'
 import { type HostileContent, publishSamples } from './hostile-content.ts'
 import { playOnRealHosts } from './hostile-hosts.ts'
+import { playReplay } from './hostile-replay.ts'
+import { playStoring, STORING } from './hostile-storers.ts'
 import type { ReliabilityCheck, ReliabilityOptions } from './reliability-check.ts'
 
 const PEERS = 10
 const TRIALS_PER_BEHAVIOUR = { gate: 8, night: 80, release: 400 }
+/** A day of a whole space each. */
+const SPACES_PER_STORING = { gate: 1, night: 8, release: 40 }
 /** Requests that an offender gets to answer badly before it is left alone. */
 const BAD_ANSWERS_MAX = 3
 const SLOWDOWN_MAX = 3
@@ -62,8 +66,8 @@ interface TrialResult {
 
 export const check: ReliabilityCheck = {
   row: 'R-04',
-  title: `${BEHAVIOURS.length} hostile behaviours, 9 of 10 peers`,
-  goal: '0 wrong bytes, all complete with one honest source, ≤ 3 × the honest run, offender ignored after ≤ 3 bad answers, no honest peer suspended',
+  title: `${BEHAVIOURS.length} hostile behaviours, 9 of 10 peers; ${STORING.length} of members that are to store; replayed records`,
+  goal: '0 wrong bytes, all complete with one honest source, ≤ 3 × the honest run, offender ignored after ≤ 3 bad answers, no honest peer suspended; every copy with the honest within a day, nothing newer displaced',
   run,
 }
 
@@ -103,8 +107,23 @@ async function run(options: ReliabilityOptions) {
   }
   const real = await playOnRealHosts(contents.at(-1) as HostileContent, options.signal)
   failures.push(...real.failures)
-  const figure = `${trials} trials and ${real.trials} on real hosts of ${BEHAVIOURS.length} behaviours: ${failures.length} failures; at most ${slowest.toFixed(1)} × the honest run, ${mostBad} bad answers of one offender`
+  const stored = await playStorers(options, failures)
+  failures.push(...(await playReplay(options.seed)))
+  const figure = `${trials} trials and ${real.trials} on real hosts of ${BEHAVIOURS.length} behaviours, ${stored} of ${STORING.length} of storing: ${failures.length} failures; at most ${slowest.toFixed(1)} × the honest run, ${mostBad} bad answers of one offender`
   return { figure, reached: failures.length === 0, failures: failures.slice(0, 50) }
+}
+
+async function playStorers(options: ReliabilityOptions, failures: string[]): Promise<number> {
+  let trials = 0
+  for (const storing of STORING) {
+    for (let round = 0; round < SPACES_PER_STORING[options.scale]; round++) {
+      options.signal.throwIfAborted()
+      failures.push(...(await playStoring(storing, options.seed + round)))
+      trials++
+    }
+    options.progress(`${storing}: ${failures.length} failures`)
+  }
+  return trials
 }
 
 function drawTrial(
