@@ -34,6 +34,7 @@ function noLibtorrent(): string | undefined {
 /** One source, one receiver: the file verified and stored at the end, except with TLS alone. */
 export const transferContenders: readonly Contender[] = [
   { name: 'Kizuna', command: node('kizuna.ts'), role: 'fetch' },
+  { name: 'Kizuna, libp2p streams only', command: node('kizuna.ts'), role: 'fetch-libp2p' },
   { name: 'Node TLS, onread, not stored', command: node('node-tls.ts'), role: 'fetch' },
   { name: 'Node TLS + SHA-256, one thread, not stored', command: node('node-tls.ts'), role: 'fetch-hashed' },
   { name: 'js-libp2p stream, stock TLS', command: node('libp2p.ts'), role: 'fetch', missing: notInstalled },

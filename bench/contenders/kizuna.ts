@@ -2,17 +2,33 @@
 import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { SystemClock } from '../../src/core/clock.ts'
+import { silentLogger } from '../../src/core/log.ts'
+import { createMetrics } from '../../src/core/metrics.ts'
+import { SystemRandom } from '../../src/core/random.ts'
 import {
   createNode,
   type DurabilityPolicy,
   loadConfig,
   type Node,
+  type NodeConfig,
+  type NodeSeams,
   parseContentId,
   readPieces,
 } from '../../src/index.ts'
+import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts'
+import { networkOptions } from '../../src/node/network-options.ts'
 import { endWithTheBenchmark, say, timed, wordsOf } from './contender-program.ts'
 
-const roles: Record<string, () => Promise<void>> = { seed, capped, fetch, publish, parity }
+const roles: Record<string, () => Promise<void>> = {
+  seed,
+  capped,
+  fetch: () => fetch(),
+  'fetch-libp2p': () => fetch(overLibp2p),
+  publish,
+  parity,
+}
 endWithTheBenchmark()
 await roles[process.argv[2] ?? '']?.()
 
@@ -31,9 +47,9 @@ async function capped(): Promise<void> {
   say({ where: `${id}@${node.services.network.addresses()[0]}` })
 }
 
-async function fetch(): Promise<void> {
+async function fetch(seams: typeof overLibp2p | undefined = undefined): Promise<void> {
   const [where = '', output = '', folder = ''] = wordsOf(3)
-  const node = await startNode(folder)
+  const node = await startNode(folder, {}, seams)
   const [id = '', ...addresses] = where.split('@')
   for (const address of addresses) await node.services.network.connect(address)
   await timed(async () => {
@@ -41,6 +57,19 @@ async function fetch(): Promise<void> {
     await using file = await open(output, 'w')
     for await (const piece of found.bytes) await file.writeFile(piece)
   })
+}
+
+/** As where no direct connection can be had: everything comes over streams of libp2p. */
+function overLibp2p(config: NodeConfig): NodeSeams {
+  const parts = {
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    log: silentLogger,
+    metrics: createMetrics({ processMetrics: false }),
+    folder: join(config.home, 'network'),
+  }
+  const options = { ...networkOptions(config), bulk: false }
+  return { network: (key) => createLibp2pNetwork({ ...parts, key }, options) }
 }
 
 async function publish(): Promise<void> {
@@ -55,11 +84,16 @@ async function parity(): Promise<void> {
   await timed(() => share(node, file, { kind: 'rs', k: 10, m: 4 }).then(() => undefined))
 }
 
-async function startNode(home: string, more: Record<string, unknown> = {}): Promise<Node> {
+async function startNode(
+  home: string,
+  more: Record<string, unknown> = {},
+  seams: typeof overLibp2p = () => ({}),
+): Promise<Node> {
   const room = { cacheBytesMax: 8 * 1024 ** 3 }
   // Nobody looks for anybody here: the others' look-ups are off, too.
   const flags = { home, label: 'bench', port: 0, mdns: false, upnp: false, dht: false, ...room, ...more }
-  const node = await createNode(loadConfig({ userHome: homedir(), flags }))
+  const config = loadConfig({ userHome: homedir(), flags })
+  const node = await createNode(config, seams(config))
   await node.start()
   return node
 }
