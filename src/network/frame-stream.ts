@@ -38,6 +38,25 @@ export function encodeFrame(mark: FrameMark, bytes: Uint8Array): Uint8Array {
   return frame
 }
 
+/**
+ * Takes the first frame off the bytes that came; undefined while it is not whole. A lie is seen as soon as the header
+ * is there.
+ * @throws FrameFormatError
+ */
+export function takeFrame(unread: Uint8ArrayList): MarkedFrame | undefined {
+  if (unread.byteLength < FRAME_HEADER_BYTES) return undefined
+  const sizeBytes = unread.getUint32(0)
+  const code = unread.getUint8(4)
+  const mark = MARK_OF[code]
+  if (sizeBytes > FRAME_BYTES_MAX) throw new FrameFormatError(`a frame of ${sizeBytes} bytes`)
+  if (mark === undefined) throw new FrameFormatError(`the mark ${code}`)
+  if (mark === 'end' && sizeBytes > 0) throw new FrameFormatError('an end with content')
+  if (unread.byteLength < FRAME_HEADER_BYTES + sizeBytes) return undefined
+  const bytes = unread.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + sizeBytes)
+  unread.consume(FRAME_HEADER_BYTES + sizeBytes)
+  return { mark, bytes }
+}
+
 /** Thrown when the other end sent bytes that are no frame. */
 export class FrameFormatError extends Error {
   override name = 'FrameFormatError'
@@ -159,20 +178,11 @@ export class FrameStream {
   }
 
   #take(): MarkedFrame | undefined {
-    if (this.#unread.byteLength < FRAME_HEADER_BYTES) return undefined
-    const bytesOfHeader = this.#unread.subarray(0, FRAME_HEADER_BYTES)
-    const header = new DataView(bytesOfHeader.buffer, bytesOfHeader.byteOffset)
-    const sizeBytes = header.getUint32(0)
-    const mark = MARK_OF[header.getUint8(4)]
-    if (sizeBytes > FRAME_BYTES_MAX) throw new FrameFormatError(`a frame of ${sizeBytes} bytes`)
-    if (mark === undefined) throw new FrameFormatError(`the mark ${header.getUint8(4)}`)
-    if (mark === 'end' && sizeBytes > 0) throw new FrameFormatError('an end with content')
-    if (this.#unread.byteLength < FRAME_HEADER_BYTES + sizeBytes) return undefined
-    const bytes = this.#unread.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + sizeBytes)
-    this.#unread.consume(FRAME_HEADER_BYTES + sizeBytes)
+    const frame = takeFrame(this.#unread)
+    if (frame === undefined) return undefined
     if (this.#unread.byteLength <= READ_AHEAD_BYTES_LOW) this.#resume()
-    this.#midMessage = mark === 'more'
-    return { mark, bytes }
+    this.#midMessage = frame.mark === 'more'
+    return frame
   }
 
   async #arrival(signal: AbortSignal): Promise<void> {

@@ -191,6 +191,35 @@ describe('the port that both share', { timeout: 240_000 }, () => {
     silent.destroy()
   })
 
+  test('libp2p is answered however its first words are cut, also when the first byte comes alone', async () => {
+    await using networks = new LoopbackNetworks()
+    const a = await networks.start()
+    const { port } = bulkAddressOf(a.addresses()[0] ?? '') ?? { port: 0 }
+    const hello = Buffer.from('\x13/multistream/1.0.0\n\x0b/tls/1.0.0\n')
+    const cuts = [
+      [1],
+      [1, 2],
+      [19, 20],
+      [1, 20, 21],
+      Array.from({ length: hello.length - 1 }, (_, at) => at + 1),
+    ]
+    for (const cut of cuts) {
+      const socket = connectTcp(port, '127.0.0.1').setNoDelay(true)
+      await new Promise((resolve) => socket.once('connect', resolve))
+      let heard = ''
+      socket.on('data', (bytes: Buffer) => {
+        heard += bytes.toString()
+      })
+      for (const [index, at] of [0, ...cut].entries()) {
+        socket.write(hello.subarray(at, cut[index]))
+        // Each in a segment of its own, and the first long before the others.
+        await new Promise((resolve) => setTimeout(resolve, index === 0 ? 150 : 5))
+      }
+      await until(() => heard === hello.toString())
+      socket.destroy()
+    }
+  })
+
   test('only plain TCP addresses are dialled directly', () => {
     assert.deepEqual(bulkAddressOf('/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW'), { host: '192.0.2.1', port: 4001 })
     assert.deepEqual(bulkAddressOf('/ip6/2001:db8::1/tcp/1'), { host: '2001:db8::1', port: 1 })

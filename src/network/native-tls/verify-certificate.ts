@@ -24,7 +24,7 @@ export async function verifyCertificate(
   if (raw.byteLength > CERTIFICATE_BYTES_MAX) {
     throw new CertificateRefusedError({ reason: 'its certificate is too long' })
   }
-  const { hostKey, signature, spki } = read(raw, options.now)
+  const { hostKey, signature, spki } = readCertificate(raw, options.now)
   if (!(await isSigned(hostKey, spki, signature))) {
     throw new CertificateRefusedError({ reason: 'its host key did not sign the key of its certificate' })
   }
@@ -35,7 +35,14 @@ export async function verifyCertificate(
   return peer
 }
 
-function read(raw: Uint8Array, now: number): { hostKey: PublicKey; signature: Uint8Array; spki: Uint8Array } {
+/**
+ * What a certificate says, except whether its host key has said so too.
+ * @throws CertificateRefusedError
+ */
+export function readCertificate(
+  raw: Uint8Array,
+  now: number,
+): { hostKey: PublicKey; signature: Uint8Array; spki: Uint8Array } {
   try {
     const certificate = new X509Certificate(raw)
     if (certificate.validFromDate.getTime() > now || certificate.validToDate.getTime() < now) {
@@ -44,16 +51,28 @@ function read(raw: Uint8Array, now: number): { hostKey: PublicKey; signature: Ui
     if (certificate.issuer !== certificate.subject || !certificate.verify(certificate.publicKey)) {
       throw new CertificateRefusedError({ reason: 'its certificate is not signed by itself' })
     }
-    const { spki, signedKey } = fieldsOf(raw)
-    const [key, signature] = childrenOf(decodeDer(signedKey, DER.sequence))
-    if (key?.tag !== DER.octetString || signature?.tag !== DER.octetString) {
-      throw new CertificateRefusedError({ reason: 'the libp2p extension of its certificate is malformed' })
-    }
-    return { hostKey: publicKeyFromProtobuf(key.body), signature: signature.body, spki }
+    return readFields(raw)
   } catch (cause) {
     if (cause instanceof CertificateRefusedError) throw cause
     throw new CertificateRefusedError({ reason: 'its certificate is malformed', cause })
   }
+}
+
+/**
+ * The same of a certificate whose dates and own signature were looked at.
+ * @throws CertificateRefusedError, DerError, and whatever libp2p says of a key that is none.
+ */
+export function readFields(raw: Uint8Array): {
+  hostKey: PublicKey
+  signature: Uint8Array
+  spki: Uint8Array
+} {
+  const { spki, signedKey } = fieldsOf(raw)
+  const [key, signature] = childrenOf(decodeDer(signedKey, DER.sequence))
+  if (key?.tag !== DER.octetString || signature?.tag !== DER.octetString) {
+    throw new CertificateRefusedError({ reason: 'the libp2p extension of its certificate is malformed' })
+  }
+  return { hostKey: publicKeyFromProtobuf(key.body), signature: signature.body, spki }
 }
 
 /** The certificate's own key, and what stands in the libp2p extension. */
