@@ -1,5 +1,4 @@
 import { EQUAL_MS_MAX, type PartitionOptions, runPartition } from '../simulation/run-partition.ts'
-import { cpuMs } from './cpu-time.ts'
 import { runRealCuts } from './real-cuts.ts'
 import type {
   ReliabilityCheck,
@@ -7,6 +6,7 @@ import type {
   ReliabilityOptions,
   ReliabilityScale,
 } from './reliability-check.ts'
+import { trySeeds } from './try-seeds.ts'
 
 /** How much is tried; a night ends when its time does. */
 const SCALES: Record<
@@ -25,7 +25,6 @@ const TWICE_ONE_OF = 20
 const REAL_CUT_MS = 45_000
 const SHORT_CUT_MS_MAX = 10 * 60_000
 const LARGE_CUT_MS_MIN = 60_000
-const FAILURES_SHOWN = 20
 
 /** Simulated nodes whose network is cut while people go on on all sides. */
 export const check: ReliabilityCheck = {
@@ -37,47 +36,44 @@ export const check: ReliabilityCheck = {
 }
 
 async function run({ scale, seed, signal, progress }: ReliabilityOptions): Promise<ReliabilityFigure> {
-  const { seeds, largeOneOf, longOneOf, cpuMsMax, realCuts } = SCALES[scale]
-  const began = cpuMs()
-  const failures: string[] = []
+  const { largeOneOf, longOneOf, realCuts, ...amount } = SCALES[scale]
   const equalAfter: number[] = []
   let acknowledged = 0
   let cutMs = 0
   let large = 0
-  let tried = 0
-  for (; tried < seeds && !signal.aborted && cpuMs() - began < cpuMsMax; tried++) {
-    const isLarge = tried % largeOneOf === largeOneOf - 1
-    const world: PartitionOptions = {
-      seed: seed * 1_000_000 + tried,
-      entries: isLarge ? LARGE_ENTRIES : 0,
-      ...(isLarge ? { cutMsMin: LARGE_CUT_MS_MIN } : {}),
-      ...(tried % longOneOf === 0 ? {} : { cutMsMax: SHORT_CUT_MS_MAX }),
-    }
-    const result = await runPartition(world)
-    if (isLarge) large++
-    acknowledged += result.acknowledged + (world.entries ?? 0)
-    cutMs += result.cutMs
-    equalAfter.push(result.equalAfterMs ?? Number.POSITIVE_INFINITY)
-    if (result.failure !== undefined) {
-      failures.push(
-        `seed ${world.seed}, cut ${result.cut} for ${result.cutMs} ms: ${result.failure} — replay: npm run simulate -- --cut ${JSON.stringify(world)}`,
-      )
-    }
-    if (tried % TWICE_ONE_OF === 0) {
-      const again = await runPartition(world)
-      if (again.stateHash !== result.stateHash) failures.push(`seed ${world.seed}: two runs, two histories`)
-    }
-    if (failures.length >= FAILURES_SHOWN) break
-    if ((tried + 1) % 20 === 0) progress(`${tried + 1} of ${seeds} cuts, ${failures.length} failed`)
-  }
-  if (tried < Math.min(seeds, SEEDS_MIN))
-    failures.push(`only ${tried} seeds in ${Math.round(cpuMsMax / 1000)} s of one core`)
+  const { tried, failures } = await trySeeds({
+    ...amount,
+    seedsMin: SEEDS_MIN,
+    twiceOneOf: TWICE_ONE_OF,
+    progressEvery: 20,
+    signal,
+    progress,
+    worldOf(index): PartitionOptions {
+      const isLarge = index % largeOneOf === largeOneOf - 1
+      return {
+        seed: seed * 1_000_000 + index,
+        entries: isLarge ? LARGE_ENTRIES : 0,
+        ...(isLarge ? { cutMsMin: LARGE_CUT_MS_MIN } : {}),
+        ...(index % longOneOf === 0 ? {} : { cutMsMax: SHORT_CUT_MS_MAX }),
+      }
+    },
+    run: runPartition,
+    onResult(result, { entries = 0 }) {
+      if (entries > 0) large++
+      acknowledged += result.acknowledged + entries
+      cutMs += result.cutMs
+      equalAfter.push(result.equalAfterMs ?? Number.POSITIVE_INFINITY)
+    },
+    describe: (result, world) =>
+      `seed ${world.seed}, cut ${result.cut} for ${result.cutMs} ms: ${result.failure} — replay: npm run simulate -- --cut ${JSON.stringify(world)}`,
+  })
   const real = realCuts === 0 ? undefined : await runRealCuts(realCuts, REAL_CUT_MS, signal)
   failures.push(...(real?.failures ?? []))
+  const runs = equalAfter.length
   equalAfter.sort((a, b) => a - b)
   const seconds = (ms: number | undefined) => `${((ms ?? 0) / 1000).toFixed(1)} s`
   return {
-    figure: `${tried} cuts of ${Math.round(cutMs / tried / 1000)} s on average (${large} with ${LARGE_ENTRIES.toLocaleString('en')} entries), ${acknowledged.toLocaleString('en')} things acknowledged meanwhile, ${failures.length} failures; equal ${seconds(equalAfter[equalAfter.length >> 1])} after the heal (median), ${seconds(equalAfter.at(-1))} at most of ${EQUAL_MS_MAX / 1000} s${real === undefined ? '' : `; ${real.figure}`}`,
+    figure: `${tried} cuts of ${Math.round(cutMs / runs / 1000)} s on average (${runs - tried} of them twice, ${large} runs with ${LARGE_ENTRIES.toLocaleString('en')} entries), ${acknowledged.toLocaleString('en')} things acknowledged meanwhile, ${failures.length} failures; equal ${seconds(equalAfter[runs >> 1])} after the heal (median), ${seconds(equalAfter.at(-1))} at most of ${EQUAL_MS_MAX / 1000} s${real === undefined ? '' : `; ${real.figure}`}`,
     reached: failures.length === 0,
     failures,
   }

@@ -1,11 +1,11 @@
 import { runClocks } from '../simulation/run-clocks.ts'
-import { cpuMs } from './cpu-time.ts'
 import type {
   ReliabilityCheck,
   ReliabilityFigure,
   ReliabilityOptions,
   ReliabilityScale,
 } from './reliability-check.ts'
+import { trySeeds } from './try-seeds.ts'
 
 /** How many worlds of 40 minutes are tried; a night ends when its time does. */
 const SCALES: Record<ReliabilityScale, { seeds: number; cpuMsMax: number }> = {
@@ -16,7 +16,6 @@ const SCALES: Record<ReliabilityScale, { seeds: number; cpuMsMax: number }> = {
 const SEEDS_MIN = 8
 const TWICE_ONE_OF = 8
 const WORLDS_WITH_BUG = 4
-const FAILURES_SHOWN = 10
 
 /** Simulated nodes of which two of five have clocks that are a day ahead or behind, jump, stand still or are stepped. */
 export const check: ReliabilityCheck = {
@@ -28,31 +27,26 @@ export const check: ReliabilityCheck = {
 }
 
 async function run({ scale, seed, signal, progress }: ReliabilityOptions): Promise<ReliabilityFigure> {
-  const { seeds, cpuMsMax } = SCALES[scale]
-  const began = cpuMs()
-  const failures: string[] = []
   let acknowledged = 0
   let virtualMs = 0
   let datedWrongMsMax = 0
-  let tried = 0
-  for (; tried < seeds && !signal.aborted && cpuMs() - began < cpuMsMax; tried++) {
-    const world = { seed: seed * 1_000_000 + tried }
-    const result = await runClocks(world)
-    acknowledged += result.acknowledged
-    virtualMs += result.virtualMs
-    datedWrongMsMax = Math.max(datedWrongMsMax, result.datedWrongMsMax)
-    if (result.failure !== undefined) {
-      failures.push(
-        `seed ${world.seed} (${result.wrong}): ${result.failure} — replay: npm run simulate -- --clocks ${world.seed}`,
-      )
-    } else if (tried % TWICE_ONE_OF === 0 && (await runClocks(world)).stateHash !== result.stateHash) {
-      failures.push(`seed ${world.seed}: two runs, two histories`)
-    }
-    if (failures.length >= FAILURES_SHOWN) break
-    progress(`${tried + 1} of ${seeds} worlds, ${failures.length} failed`)
-  }
-  if (tried < Math.min(seeds, SEEDS_MIN) && failures.length < FAILURES_SHOWN)
-    failures.push(`only ${tried} worlds`)
+  const { tried, failures } = await trySeeds({
+    ...SCALES[scale],
+    seedsMin: SEEDS_MIN,
+    twiceOneOf: TWICE_ONE_OF,
+    progressEvery: 1,
+    signal,
+    progress,
+    worldOf: (index) => ({ seed: seed * 1_000_000 + index }),
+    run: runClocks,
+    onResult(result) {
+      acknowledged += result.acknowledged
+      virtualMs += result.virtualMs
+      datedWrongMsMax = Math.max(datedWrongMsMax, result.datedWrongMsMax)
+    },
+    describe: (result, world) =>
+      `seed ${world.seed} (${result.wrong}): ${result.failure} — replay: npm run simulate -- --clocks ${world.seed}`,
+  })
   let isFound = false
   for (let world = 0; world < WORLDS_WITH_BUG && !isFound; world++) {
     isFound = (await runClocks({ seed: seed * 1_000_000 + world, clocksAlone: true })).failure !== undefined

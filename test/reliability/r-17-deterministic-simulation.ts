@@ -1,13 +1,13 @@
 import { type KeptSeed, keepSeeds } from '../simulation/kept-seeds.ts'
 import { failureLine, runSimulation, type SimulationOptions } from '../simulation/run-simulation.ts'
 import type { PlantedBugs } from '../simulation/simulated-world.ts'
-import { cpuMs } from './cpu-time.ts'
 import type {
   ReliabilityCheck,
   ReliabilityFigure,
   ReliabilityOptions,
   ReliabilityScale,
 } from './reliability-check.ts'
+import { trySeeds } from './try-seeds.ts'
 
 /** How much is tried at each scale; a night ends when its time does. */
 const SCALES: Record<
@@ -21,7 +21,6 @@ const SCALES: Record<
 const HOURS_PER_CPU_HOUR_MIN = 500
 /** Seeds that a run must get through, whatever its time. */
 const SEEDS_MIN = 500
-const FAILURES_SHOWN = 20
 /** A planted bug needs its chance: so many worlds are tried for each. */
 const WORLDS_PER_BUG = 6
 const BUGS: readonly (keyof PlantedBugs)[] = ['syncLies', 'readsLie', 'copiesLie', 'postsLie']
@@ -36,38 +35,30 @@ export const check: ReliabilityCheck = {
 }
 
 async function run({ scale, seed, signal, progress }: ReliabilityOptions): Promise<ReliabilityFigure> {
-  const { seeds, twiceOneOf, minutes, nodes, cpuMsMax } = SCALES[scale]
-  const began = cpuMs()
-  const failures: string[] = []
+  const { minutes, nodes, ...amount } = SCALES[scale]
   const failed: KeptSeed[] = []
-  let tried = 0
-  let twice = 0
   let virtualMs = 0
   let acknowledged = 0
-  for (; tried < seeds && !signal.aborted && cpuMs() - began < cpuMsMax; tried++) {
-    const world: SimulationOptions = { seed: seed * 1_000_000 + tried, minutes, nodes }
-    const result = await runSimulation(world)
-    virtualMs += result.virtualMs
-    acknowledged += result.acknowledged
-    if (result.failure !== undefined) {
-      failures.push(failureLine(result, { minutes, nodes }))
-      failed.push({ seed: world.seed, minutes, nodes, found: result.failure.reason.slice(0, 200) })
-    } else if (tried % twiceOneOf === 0) {
-      const again = await runSimulation(world)
-      virtualMs += again.virtualMs
-      twice++
-      if (again.stateHash !== result.stateHash) {
-        failures.push(
-          `seed ${world.seed}: two runs, two histories: ${result.stateHash} and ${again.stateHash}`,
-        )
-      }
-    }
-    if (failures.length >= FAILURES_SHOWN) break
-    if ((tried + 1) % 50 === 0) progress(`${tried + 1} of ${seeds} seeds, ${failures.length} failed`)
-  }
+  const trial = await trySeeds({
+    ...amount,
+    seedsMin: SEEDS_MIN,
+    progressEvery: 50,
+    signal,
+    progress,
+    worldOf: (index): SimulationOptions => ({ seed: seed * 1_000_000 + index, minutes, nodes }),
+    run: runSimulation,
+    onResult(result, world) {
+      virtualMs += result.virtualMs
+      acknowledged += result.acknowledged
+      if (result.failure !== undefined)
+        failed.push({ seed: world.seed, minutes, nodes, found: result.failure.reason.slice(0, 200) })
+    },
+    describe: (result) => failureLine(result, { minutes, nodes }),
+  })
+  const { tried, twice, failures } = trial
   // The tree of a gate is not changed.
   if (scale !== 'gate') keepSeeds(failed)
-  const hoursPerHour = virtualMs / (cpuMs() - began)
+  const hoursPerHour = virtualMs / trial.cpuMs
   const found = await findPlanted(seed)
   failures.push(
     ...found.missed.map(
@@ -76,8 +67,6 @@ async function run({ scale, seed, signal, progress }: ReliabilityOptions): Promi
   )
   if (hoursPerHour < HOURS_PER_CPU_HOUR_MIN)
     failures.push(`${Math.round(hoursPerHour)} simulated hours per CPU-hour`)
-  if (tried < Math.min(seeds, SEEDS_MIN) && failures.length < FAILURES_SHOWN)
-    failures.push(`only ${tried} seeds in ${Math.round(cpuMsMax / 1000)} s of one core`)
   return {
     figure: `${tried} seeds (${twice} of them twice, same state hash), ${acknowledged} objects acknowledged, ${failures.length} violations; ${Math.round(hoursPerHour)} simulated hours per CPU-hour; ${found.caught} of ${BUGS.length} planted bugs found`,
     reached: failures.length === 0,
