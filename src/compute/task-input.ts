@@ -11,7 +11,8 @@ export const ARCHIVE_ENTRIES_MAX = 200
 export const THUMBNAIL_SIDE_MAX = 2_048
 /** Memory of a module's instance. */
 export const WASM_MEMORY_BYTES_MAX = 256 * 1024 * 1024
-export const WASM_TIMEOUT_MS_MAX = 10 * 60_000
+/** Processor time of a module. */
+export const WASM_CPU_MS_MAX = 10 * 60_000
 /** Input that travels in the task itself. */
 export const INLINE_BYTES_MAX = 4_096
 export const HASH_ALGORITHMS = ['sha256', 'sha512', 'sha3-256', 'sha3-512', 'blake2b512'] as const
@@ -20,7 +21,7 @@ export const IMAGE_FORMATS = ['jpeg', 'png'] as const
 const ID_BYTES_MAX = 72
 const NAME_BYTES_MAX = 100
 const WASM_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024
-const WASM_TIMEOUT_MS_DEFAULT = 30_000
+const WASM_CPU_MS_DEFAULT = 30_000
 const shape = new ShapeReader((reason) => new InvalidRecordError({ reason, kind: 'task' }))
 
 /** What each kind takes, after its defaults are filled in. */
@@ -39,7 +40,7 @@ export interface TaskInputs {
     content: ContentId | undefined
     data: Uint8Array
     memoryBytesMax: number
-    timeoutMs: number
+    cpuMsMax: number
   }
 }
 
@@ -97,7 +98,7 @@ const READERS: Readers = {
     }
   },
   wasm(input) {
-    shape.onlyFields(input, ['module', 'content', 'data', 'memoryBytesMax', 'timeoutMs'])
+    shape.onlyFields(input, ['module', 'content', 'data', 'memoryBytesMax', 'cpuMsMax'])
     const content = shape.has(input, 'content') ? idOf(input.content) : undefined
     const data = shape.has(input, 'data') ? shape.bytes(input, 'data', { max: INLINE_BYTES_MAX }) : undefined
     if (content !== undefined && data !== undefined) shape.fail('it has both content and data')
@@ -106,7 +107,7 @@ const READERS: Readers = {
       content,
       data: data ?? new Uint8Array(0),
       memoryBytesMax: orDefault(input, 'memoryBytesMax', WASM_MEMORY_BYTES_MAX, WASM_MEMORY_BYTES_DEFAULT),
-      timeoutMs: orDefault(input, 'timeoutMs', WASM_TIMEOUT_MS_MAX, WASM_TIMEOUT_MS_DEFAULT),
+      cpuMsMax: orDefault(input, 'cpuMsMax', WASM_CPU_MS_MAX, WASM_CPU_MS_DEFAULT),
     }
   },
 }

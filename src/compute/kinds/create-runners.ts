@@ -12,12 +12,12 @@ import { type VerifyParts, verifyChunks } from './verify-chunks.ts'
 
 const MIB = 2 ** 20
 const HASH_BYTES_MAX = 64 * 2 ** 30
-const HASH_TIMEOUT_MS = 60 * 60_000
+const HASH_CPU_MS_MAX = 60 * 60_000
 const ARCHIVE_BYTES_MAX = 2 ** 30
 const IMAGE_BYTES_MAX = 32 * MIB
 /** A photograph of 30 million pixels takes 120 MB when it is unpacked, a few times over. */
 const IMAGE_PIXELS_MAX = 30_000_000
-const IMAGE_TIMEOUT_MS = 60_000
+const IMAGE_CPU_MS_MAX = 60_000
 const MODULE_BYTES_MAX = 4 * MIB
 const WASM_INPUT_BYTES_MAX = 16 * MIB
 const WASM_OUTPUT_BYTES_MAX = 16 * MIB
@@ -40,13 +40,13 @@ export function createRunners(parts: RunnerParts): TaskRunners {
       const { sizeBytes, bytes } = await open(parts, 'hash', content, HASH_BYTES_MAX, work)
       const pieces = counted(bytes, sizeBytes, work)
       const program = new URL('./hash-thread.ts', import.meta.url)
-      const timeoutMs = HASH_TIMEOUT_MS
+      const cpuMsMax = HASH_CPU_MS_MAX
       const { signal } = work
       const made = await runInThread(clock, {
         kind: 'hash',
         program,
         data: { algorithm },
-        timeoutMs,
+        cpuMsMax,
         signal,
         pieces,
       })
@@ -77,7 +77,7 @@ export function createRunners(parts: RunnerParts): TaskRunners {
         kind: 'transcode-image',
         program: new URL('./image-thread.ts', import.meta.url),
         data: { bytes, sidePixels, format, quality, pixelsMax: IMAGE_PIXELS_MAX },
-        timeoutMs: IMAGE_TIMEOUT_MS,
+        cpuMsMax: IMAGE_CPU_MS_MAX,
         signal: work.signal,
       })) as { bytes: Uint8Array; width: number; height: number }
       work.progress(90, 'sharing')
@@ -85,7 +85,7 @@ export function createRunners(parts: RunnerParts): TaskRunners {
       return { format, width, height, ...(await placed(parts, made.bytes, work)) }
     },
 
-    async wasm({ module, content, data, memoryBytesMax, timeoutMs }, work) {
+    async wasm({ module, content, data, memoryBytesMax, cpuMsMax }, work) {
       const code = await readWhole(parts, 'wasm', module, MODULE_BYTES_MAX, work)
       const input =
         content === undefined ? data : await readWhole(parts, 'wasm', content, WASM_INPUT_BYTES_MAX, work)
@@ -94,7 +94,7 @@ export function createRunners(parts: RunnerParts): TaskRunners {
         kind: 'wasm',
         program: new URL('./wasm-thread.ts', import.meta.url),
         data: { module: code, input, memoryBytesMax, outputBytesMax: WASM_OUTPUT_BYTES_MAX },
-        timeoutMs,
+        cpuMsMax,
         signal: work.signal,
       })) as Uint8Array
       work.progress(95, 'sharing')

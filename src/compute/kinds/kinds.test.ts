@@ -204,16 +204,16 @@ test('wasm cannot grow beyond its maximum, and its time ends', async () => {
   const startedAt = clock.monotonic()
   let turns = 0
   const turn = setInterval(() => turns++, 10)
-  await assert.rejects(run('wasm', { module, timeoutMs: 500 }), { code: 'TASK_LIMIT_EXCEEDED' })
+  await assert.rejects(run('wasm', { module, cpuMsMax: 500 }), { code: 'TASK_LIMIT_EXCEEDED' })
   clearInterval(turn)
-  assert.ok(clock.monotonic() - startedAt < 10_000)
+  assert.ok(clock.monotonic() - startedAt < 35_000, 'its processor time ended it')
   assert.ok(turns > 10, 'the event loop went on meanwhile')
 })
 
 test('work that is not wanted any more ends at once', async () => {
   const control = new AbortController()
   const module = put(buildModule({ run: FOR_EVER }))
-  const running = run('wasm', { module, timeoutMs: 60_000 }, { signal: control.signal })
+  const running = run('wasm', { module, cpuMsMax: 60_000 }, { signal: control.signal })
   setTimeout(() => control.abort(new Error('not wanted')), 200)
   await assert.rejects(running, /not wanted/)
 })

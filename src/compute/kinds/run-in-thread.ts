@@ -5,6 +5,11 @@ import { TaskLimitError, TaskWorkError } from '../errors.ts'
 /** What JavaScript in a thread may use; WebAssembly memories are limited by the modules themselves. */
 const RESOURCES = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 }
 const REASON_LENGTH_MAX = 200
+/** How often the processor time is looked at. */
+const LOOK_MS = 250
+/** A thread that does nothing ends, too: after so many times its processor time, and some seconds for its start. */
+const WALL_FACTOR = 20
+const WALL_MS = 30_000
 
 /** What a thread answers, once. */
 export type ThreadAnswer = { ok: true; result: unknown } | { ok: false; reason: string }
@@ -16,7 +21,8 @@ export interface ThreadWork {
   /** The program, such as `new URL('./wasm-thread.ts', import.meta.url)`. */
   program: URL
   data: unknown
-  timeoutMs: number
+  /** Processor time: a busy machine takes longer, and is not at fault. */
+  cpuMsMax: number
   signal: AbortSignal
   /** Feeds the thread, piece by piece, no faster than it takes them. */
   pieces?: AsyncIterable<Uint8Array>
@@ -45,7 +51,12 @@ export async function runInThread(clock: Clock, work: ThreadWork): Promise<unkno
   const ended = new AbortController()
   try {
     return await new Promise<unknown>((resolve, reject) => {
-      const timer = clock.after(work.timeoutMs, () => reject(new TaskLimitError({ kind, limit: 'time' })))
+      const tooLong = () => reject(new TaskLimitError({ kind, limit: 'time' }))
+      const timer = clock.after(work.cpuMsMax * WALL_FACTOR + WALL_MS, tooLong)
+      watchTime(clock, thread, { cpuMsMax: work.cpuMsMax, ended: ended.signal }).then(
+        tooLong,
+        () => undefined,
+      )
       const stop = () => reject(signal.reason)
       signal.addEventListener('abort', stop, { once: true, signal: ended.signal })
       ended.signal.addEventListener('abort', () => timer.stop(), { once: true })
@@ -70,6 +81,20 @@ export async function runInThread(clock: Clock, work: ThreadWork): Promise<unkno
   } finally {
     ended.abort()
     await thread.terminate()
+  }
+}
+
+/** Resolves when a thread has used up its time; rejects when it has ended before. */
+async function watchTime(
+  clock: Clock,
+  thread: Worker,
+  { cpuMsMax, ended }: { cpuMsMax: number; ended: AbortSignal },
+): Promise<void> {
+  for (let usedMs = 0; usedMs <= cpuMsMax; ) {
+    await clock.sleep(LOOK_MS, ended)
+    // A thread that has not started yet does not say.
+    const used = await thread.cpuUsage().catch(() => undefined)
+    if (used !== undefined) usedMs = (used.user + used.system) / 1_000
   }
 }
 

@@ -93,3 +93,26 @@ function leb(value: number): number[] {
 function sleb(value: number): number[] {
   return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...sleb(value >> 7)]
 }
+
+/** Counts down from two thousand million, so often: seconds of work, then gives its input back. */
+export function counting(times: number): number[] {
+  const once = [
+    0x41,
+    ...sleb(2_000_000_000),
+    0x21,
+    0x01,
+    0x03,
+    0x40,
+    0x20,
+    0x01,
+    0x41,
+    0x01,
+    0x6b,
+    0x22,
+    0x01,
+    0x0d,
+    0x00,
+    0x0b,
+  ]
+  return [...Array.from({ length: times }, () => once).flat(), 0x20, 0x00, 0x24, 0x00, 0x41, 0x00]
+}
