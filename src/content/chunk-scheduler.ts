@@ -323,7 +323,7 @@ export class ChunkScheduler {
       if (winner !== undefined && attempt.startedAt <= winner.startedAt && attempt !== winner) {
         this.#noteQuiet(attempt)
       }
-      attempt.controller.abort()
+      if (attempt !== winner) attempt.controller.abort()
     }
     for (let others = wanted.readers; others > 1; others--) this.#parts.buffers.share(bytes)
     wanted.resolve(bytes)

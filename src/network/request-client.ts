@@ -21,6 +21,8 @@ const WAITING_MAX = 1_024
 /** A polite close of an idle stream takes at most this. */
 const CLOSE_MS = 2_000
 const NOTHING = new Uint8Array(0)
+/** Why the sending of a request ends with its answer. Made once: a new error for each call costs as much as the call. */
+const ANSWERED = new Error('the answer is there')
 
 interface Parts {
   clock: Clock
@@ -238,7 +240,7 @@ class Exchange {
       }
       this.#answerRead = true
     } finally {
-      this.#hangUp.abort()
+      this.#hangUp.abort(ANSWERED)
     }
   }
 

@@ -23,6 +23,8 @@ const CREDITS_ON_THE_WAY_MAX = 2
 /** Where the rest goes of a connection that was given up. */
 const DISCARDED = Buffer.alloc(1_024)
 const NOTHING = new Uint8Array(0)
+/** Why the sending of a request ends with its answer. Made once: a new error for each call costs as much as the call. */
+const ANSWERED = new Error('the answer is there')
 const MARKS_OF_ANSWERS = ['more', 'last', 'error', 'end', 'credit']
 
 type Frames = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
@@ -156,7 +158,7 @@ export class BulkAsking implements FrameTaker {
       outcome = error instanceof KizunaError ? error.kind : 'internal'
       throw error
     } finally {
-      hangUp.abort()
+      hangUp.abort(ANSWERED)
       call.end()
       this.#finish(id, asked)
       metrics.count('kizuna_requests_total', { direction: 'out', outcome })
