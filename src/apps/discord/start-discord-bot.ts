@@ -89,7 +89,7 @@ class Bot implements DiscordBot {
     const refusals = new RefusalCount(clock)
     const fetchParts: FetchParts = { clock, random, log, metrics, breaker, refusals }
     const rest = new REST(restOptions(config.discordApi, fetchParts)).setToken(options.token.reveal())
-    this.#callbacks = new CallbackSender(fetchParts, { api: config.discordApi })
+    this.#callbacks = new CallbackSender(fetchParts, { api: config.discordApi, breakers: services.breakers })
     const members = new KnownMembers({ index, clock })
     services.personalData.add(members)
     this.#parts = {

@@ -36,7 +36,7 @@ export async function answerInteraction(
   interaction: APIInteraction,
   { sendCallback, delivery }: InteractionPlace,
 ): Promise<void> {
-  const { clock, metrics } = parts.services
+  const { clock, random, metrics } = parts.services
   const startedAt = clock.monotonic()
   const ask = askOfInteraction(interaction)
   const say = sayIn(ask.locale)
@@ -46,9 +46,9 @@ export async function answerInteraction(
       await sendCallback(to, body)
       metrics.observeSeconds('kizuna_discord_first_answer_seconds', (clock.monotonic() - startedAt) / 1000)
     }
-    const { webhooks, rest, log, look } = parts
+    const { webhooks, rest, log, look, stopping } = parts
     made ??= new InteractionAnswer(
-      { sendCallback: send, webhooks, rest, clock, log, look, say },
+      { sendCallback: send, webhooks, rest, clock, random, log, look, say, stopping },
       interaction,
       mode,
     )

@@ -9,6 +9,8 @@ import {
 } from 'discord.js'
 import type { Clock } from '../../../core/clock.ts'
 import type { Logger } from '../../../core/log.ts'
+import type { Random } from '../../../core/random.ts'
+import { retry } from '../../../core/retry.ts'
 import type { FormAnswer } from '../answers/answer.ts'
 import {
   isCardBody,
@@ -23,6 +25,10 @@ import type { Say } from '../words/say.ts'
 
 /** Discord takes nothing for an interaction after 15 minutes; the last edit must have arrived by then. */
 const TOKEN_LIFE_MS = 15 * 60_000 - 10_000
+/** About a minute and a half. */
+const PATIENCE = { attemptsMax: 7, delayMs: 2_000, delayMsMax: 30_000 } as const
+/** Unknown webhook, unknown interaction, invalid webhook token. */
+const OVER: readonly number[] = [10_015, 10_062, 50_027]
 
 /** How first answers leave: over HTTP to Discord, or as the response to Discord's own request. */
 export type SendCallback = (interaction: { id: string; token: string }, body: unknown) => Promise<void>
@@ -35,9 +41,12 @@ export interface InteractionAnswerParts {
   /** The bot's own, for channels. */
   rest: REST
   clock: Clock
+  random: Random
   log: Logger
   look: Look
   say: Say
+  /** Aborts when the bot stops. */
+  stopping: AbortSignal
 }
 
 /** `new`: an answer of its own. `update`: the message whose button was pressed changes. */
@@ -126,21 +135,19 @@ export class InteractionAnswer implements FormAnswer {
         if (!this.#isDead) return
       }
       if (this.#isExpired) return this.#sayInChannel(view)
-      await this.#editAll(bodies, confidential, files)
+      await this.#editAll(view, bodies, confidential)
     })
     this.#state = 'answered'
   }
 
-  async #editAll(
-    bodies: readonly MessageBody[],
-    confidential: boolean,
-    files: readonly ViewFile[],
-  ): Promise<void> {
+  async #editAll(view: View, bodies: readonly MessageBody[], confidential: boolean): Promise<void> {
+    const files = view.files ?? []
     const [first, ...rest] = bodies
     if (first === undefined) return
     try {
-      await this.#inTurn(() => this.#edit(first, rest.length === 0 ? files : []))
+      await this.#patiently(() => this.#inTurn(() => this.#edit(first, rest.length === 0 ? files : [])))
     } catch (error) {
+      if (isOver(error)) return this.#sayInChannel(view)
       // “Thinking …” must end, whatever Discord has against the answer.
       const note: View = { kind: 'note', tone: 'bad', text: this.#parts.say('code.DISCORD_UNAVAILABLE') }
       const [body] = renderMessage(note, this.#parts.look, this.#isCard)
@@ -228,6 +235,12 @@ export class InteractionAnswer implements FormAnswer {
     return this.#isDead || this.#parts.clock.monotonic() >= this.#expiresAt
   }
 
+  /** Somebody waits for it and Discord keeps the place open: it is tried until Discord is well again, within limits. */
+  #patiently(deliver: () => Promise<void>): Promise<void> {
+    const { clock, random, stopping } = this.#parts
+    return retry(clock, random, { ...PATIENCE, signal: stopping }, deliver)
+  }
+
   /** Edits do not overtake each other. */
   #inTurn(edit: () => Promise<void>): Promise<void> {
     this.#edits = this.#edits.catch(() => {}).then(edit)
@@ -246,6 +259,11 @@ export class InteractionAnswer implements FormAnswer {
       })
     }
   }
+}
+
+/** Discord has closed the interaction before its time. */
+function isOver(error: unknown): boolean {
+  return error instanceof DiscordAPIError && OVER.includes(Number(error.code))
 }
 
 function bodiesOf(view: View, look: Look): MessageBody[] {

@@ -1,11 +1,17 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { CircuitBreaker } from '../../../core/circuit-breaker.ts'
+import { CircuitOpenError } from '../../../core/errors.ts'
+import type { CircuitBreakers } from '../../../node/circuit-breakers.ts'
 import { DiscordUnavailableError } from '../errors.ts'
 import type { FetchParts } from './guarded-fetch.ts'
 
 /** An answer later than 3 s is refused; one attempt may take so long and leaves room for another. */
 const ATTEMPT_MS_MAX = 1_200
-const ATTEMPTS_MAX = 2
+const ATTEMPTS_MAX = 3
+/** Answers cannot wait for long: their circuit opens late, for a moment, and whoever meets it open waits that moment. */
+const BREAKER = { failuresMax: 20, openMs: 500, openMsMax: 4_000 } as const
+const OPEN_WAIT_MS_MAX = 1_000
 const SOCKETS_MAX = 64
 const ANSWER_BYTES_MAX = 64 * 1024
 const ALREADY_ANSWERED = 40_060
@@ -29,11 +35,16 @@ export class CallbackRefused extends Error {
  */
 export class CallbackSender {
   readonly #parts: FetchParts
+  readonly #breaker: CircuitBreaker
   readonly #api: URL
   readonly #agent: HttpAgent | HttpsAgent
 
-  constructor(parts: FetchParts, options: { api: string }) {
+  constructor(parts: FetchParts, options: { api: string; breakers: CircuitBreakers }) {
     this.#parts = parts
+    this.#breaker = options.breakers.of('discord-answers', {
+      ...BREAKER,
+      isFailure: (error) => error instanceof DiscordUnavailableError,
+    })
     this.#api = new URL(options.api)
     const keep = { keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: 'fifo' as const }
     this.#agent = this.#api.protocol === 'https:' ? new HttpsAgent(keep) : new HttpAgent(keep)
@@ -41,18 +52,20 @@ export class CallbackSender {
 
   /** @throws CallbackRefused, DiscordUnavailableError, CircuitOpenError, DiscordRefusalsError */
   async send(interaction: { id: string; token: string }, body: unknown): Promise<void> {
-    const { breaker, refusals } = this.#parts
+    const { clock, refusals } = this.#parts
     refusals.check()
     const path = `${this.#api.pathname.replace(/\/$/, '')}/v10/interactions/${interaction.id}/${interaction.token}/callback`
     const payload = Buffer.from(JSON.stringify(body))
     for (let attempt = 1; ; attempt++) {
       try {
-        await breaker.run(() => this.#post(path, payload))
+        await this.#breaker.run(() => this.#post(path, payload))
         return
       } catch (error) {
         // The first attempt arrived, although its connection was lost.
         if (attempt > 1 && error instanceof CallbackRefused && error.code === ALREADY_ANSWERED) return
-        if (!(error instanceof DiscordUnavailableError) || attempt >= ATTEMPTS_MAX) throw error
+        if (attempt >= ATTEMPTS_MAX) throw error
+        if (error instanceof CircuitOpenError) await clock.sleep(waitOf(error))
+        else if (!(error instanceof DiscordUnavailableError)) throw error
       }
     }
   }
@@ -97,6 +110,13 @@ export class CallbackSender {
       timer.stop()
     }
   }
+}
+
+/** How long until the circuit lets one through. @throws the error when that is too long to wait for */
+function waitOf(error: CircuitOpenError): number {
+  const waitMs = Number(error.details.retryAfterMs)
+  if (waitMs > OPEN_WAIT_MS_MAX) throw error
+  return waitMs
 }
 
 async function bodyOf(response: IncomingMessage): Promise<string> {
