@@ -149,3 +149,16 @@ test('the eleventh command within ten seconds is refused with the time to wait [
   assert.ok(isEphemeral(refused[0] as WireMessage))
   assert.match(textOf(refused[0] as WireMessage), /Try again in \d s/)
 })
+
+test('as many shards as Discord recommends are opened, and any of them brings commands', async () => {
+  await using world = await BotWorld.open({ shards: 2 })
+  const second = world.discord.addGuild({ name: 'Meadow', owner: world.birch })
+  const elsewhere = second.addChannel('general')
+  await world.start()
+  const { discord, channel, birch: by } = world
+  await discord.registered()
+  for (const place of [channel, elsewhere]) {
+    const asked = discord.interact({ kind: 'slash', name: 'ping', by, channel: place })
+    assert.match(textOf(await asked.reply()), /Pong!/)
+  }
+})

@@ -52,6 +52,8 @@ async function logIn(
 ): Promise<Client<true>> {
   const client = new Client({
     intents: intents.map((name) => GatewayIntentBits[name]),
+    // As many connections as Discord recommends.
+    shards: 'auto',
     // Direct channels and messages from before the start are not in memory.
     partials: [Partials.Channel, Partials.Message],
     allowedMentions: { parse: [] },
