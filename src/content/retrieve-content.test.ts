@@ -17,6 +17,8 @@ import {
 } from './space-under-test.suite.ts'
 
 const MIB = 2 ** 20
+/** Chunks of 256 KiB that are asked for ahead of the reader. */
+const WINDOW_CHUNKS = 64
 
 async function publish(node: TestNode, bytes: Uint8Array, copies = 3): Promise<ContentId> {
   const { id } = await node.content.publish(sourceOf(bytes), { policy: { kind: 'replica', copies } })
@@ -201,6 +203,47 @@ describe('retrieving', () => {
     assert.ok(tail.equals(bytes.subarray(-5)))
     const beyond = reader.content.retrieve(id, { range: { offset: 8 * MIB + 1, length: 1 } })
     await assert.rejects(beyond, { code: 'INVALID_INPUT' })
+  })
+
+  test('pieces are the reader’s own for good, unless it lets their memory be used again', async () => {
+    const [a] = await space.addNodes(3)
+    const reader = await space.addNode({ stores: false })
+    assert.ok(a !== undefined)
+    const bytes = randomContent(30 * MIB)
+    const id = await publish(a, bytes)
+    // From peers, then from this disk; the pool of these nodes spoils what is released.
+    for (const _ of ['peers', 'disk']) {
+      const kept: Uint8Array[] = []
+      for await (const piece of (await reader.content.retrieve(id)).bytes) kept.push(piece)
+      assert.ok(Buffer.concat(kept).equals(bytes))
+      assert.ok(
+        kept.every(({ buffer }) => buffer instanceof ArrayBuffer),
+        'no memory that threads share',
+      )
+      const copies: Buffer[] = []
+      const memories = new Set<ArrayBufferLike>()
+      for await (const piece of (await reader.content.retrieve(id, { reuse: true })).bytes) {
+        copies.push(Buffer.from(piece))
+        memories.add(piece.buffer)
+      }
+      assert.ok(Buffer.concat(copies).equals(bytes))
+      assert.ok(memories.size <= 2 * WINDOW_CHUNKS, `${memories.size} buffers for ${copies.length} pieces`)
+    }
+  })
+
+  test('what is encrypted is read whole, too, with memory that is used again', async () => {
+    const [a] = await space.addNodes(3)
+    const reader = await space.addNode({ stores: false })
+    assert.ok(a !== undefined)
+    const bytes = randomContent(3 * MIB + 5)
+    const { id, key } = await a.content.publish(sourceOf(bytes), { encrypt: true })
+    assert.ok(key !== undefined)
+    for (const reuse of [true, false]) {
+      const copies: Buffer[] = []
+      const { bytes: pieces } = await reader.content.retrieve(id, { key, reuse })
+      for await (const piece of pieces) copies.push(Buffer.from(piece))
+      assert.ok(Buffer.concat(copies).equals(bytes))
+    }
   })
 
   test('a reader that broke off goes on from what it has', async () => {
