@@ -1,5 +1,6 @@
 /**
- * Kizuna and others side by side: `npm run bench [-- transfer publish erasure] [--mib 1024] [--rounds 3]
+ * Kizuna and others side by side: `npm run bench [-- transfer publish erasure start load] [--mib 1024] [--rounds 3]
+ * [--seconds 10]
  * [--folder /dev/shm] [--only NAME,…] [--write] [--compare]`. Contenders take turns, so that a busy machine slows all alike;
  * only ratios of one run mean anything. `--write` puts the tables into bench/results.json and bench/RESULTS.md; `--compare` holds
  * this run's ratios against those kept there and fails when one has fallen to less than half.
@@ -14,8 +15,10 @@ import { publishContenders, transferContenders } from './contenders.ts'
 import { compareErasure } from './erasure-side-by-side.ts'
 import { compare, publishGoals, transferGoals } from './goals.ts'
 import { holdAgainst, keepResults, keptResults, type Result } from './kept-results.ts'
+import { measureLoad } from './load.ts'
 import { describeMachine, machineLine } from './machine.ts'
 import { publish, runRounds, type Sample, transfer } from './rounds.ts'
+import { measureStart } from './start.ts'
 import { tableOf } from './tables.ts'
 
 const MIB = 1024 ** 2
@@ -29,25 +32,26 @@ const { values, positionals } = parseArgs({
     mib: { type: 'string', default: '1024' },
     rounds: { type: 'string', default: '3' },
     folder: { type: 'string', default: existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir() },
+    seconds: { type: 'string', default: '10' },
     only: { type: 'string' },
     write: { type: 'boolean', default: false },
     compare: { type: 'boolean', default: false },
   },
 })
 
-const known = ['transfer', 'publish', 'erasure']
+const known = ['transfer', 'publish', 'erasure', 'start', 'load']
 const unknown = positionals.filter((word) => !known.includes(word))
 if (unknown.length > 0)
   throw new Error(`There is no benchmark “${unknown[0]}”. There are: ${known.join(', ')}.`)
 const wanted = positionals.length === 0 ? known : positionals
 
-if (!values.compare) installOthers()
+if (!values.compare && wanted.some((word) => word === 'transfer' || word === 'publish')) installOthers()
 const folder = mkdtempSync(join(values.folder, 'kizuna-bench-'))
 process.on('SIGINT', () => process.exit(130))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 const results: Result[] = []
-const files = wanted.filter((word) => word !== 'erasure')
+const files = wanted.filter((word) => word === 'transfer' || word === 'publish')
 if (files.length > 0) {
   const sample = await makeSample()
   const setting = `${values.mib} MiB, ${values.rounds} rounds, both ends on this machine, files in ${storage()}`
@@ -63,6 +67,8 @@ if (files.length > 0) {
   }
 }
 if (wanted.includes('erasure')) results.push(await compareErasure(folder))
+if (wanted.includes('start')) results.push(await measureStart(folder))
+if (wanted.includes('load')) results.push(await measureLoad(folder, Number(values.seconds)))
 
 for (const result of results) console.log(`\n${tableOf(result)}\n${machineLine(result.machine)}`)
 if (values.compare) compareWithKept()
