@@ -86,6 +86,9 @@ export class Channels {
     const isThread = channel.parent !== undefined
     if (!isId(channel.id) || !isId(channel.group) || (isThread && parent === undefined)) return undefined
     const known = this.find(channel.id)
+    // No community has a say in the channels of another.
+    if ([known, parent].some((each) => each !== undefined && this.groupOf(each) !== channel.group))
+      return undefined
     const open = channel.isOpen ? 1 : 0
     if (known !== undefined && known.name === channel.name && known.open === open) return known
     const stream = known?.stream ?? this.#segments.streamOf(channel.group)

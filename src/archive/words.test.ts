@@ -43,6 +43,11 @@ test('phrases keep their order, a star stands for the rest, a minus excludes', (
   assert.ok(finds('oak red', 'a red oak'))
   assert.ok(finds('gard*', 'the gardeners'))
   assert.ok(!finds('oak -red', 'a red oak'))
+  assert.ok(!finds('ga*', 'the gardeners'), 'too short to look for')
+  assert.equal(
+    readQuestion('one* two* three* four*').terms.filter(({ isBeginning }) => isBeginning).length,
+    2,
+  )
 })
 
 test('nothing in a question is taken for the language of the index', () => {

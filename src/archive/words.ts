@@ -8,6 +8,9 @@ const MARKS = /[\u0300-\u036f]/g
 /** Words of one question; more would not make it clearer. */
 const TERMS_MAX = 12
 const TERM_LENGTH_MAX = 100
+/** A shorter beginning, or a third one, is taken as a whole word: the index would put together half of all it has. */
+const BEGINNING_LENGTH_MIN = 3
+const BEGINNINGS_MAX = 2
 
 /** What a question asks for. */
 export interface Question {
@@ -49,8 +52,12 @@ export function readQuestion(text: string): Question {
     const folded = foldText(phrase ?? word ?? '')
       .slice(0, TERM_LENGTH_MAX)
       .trim()
-    const isBeginning = phrase === undefined && folded.endsWith('*')
     const bare = folded.replaceAll(/\*+$/g, '')
+    const isBeginning =
+      phrase === undefined &&
+      folded.endsWith('*') &&
+      bare.length >= BEGINNING_LENGTH_MIN &&
+      [...terms, ...without].filter((term) => term.isBeginning).length < BEGINNINGS_MAX
     if (!/[\p{L}\p{N}]/u.test(bare)) continue
     if (terms.length + without.length >= TERMS_MAX) break
     ;(minus === '-' ? without : terms).push({ text: bare, isBeginning })
