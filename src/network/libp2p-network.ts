@@ -1,5 +1,4 @@
 import { peerIdFromString } from '@libp2p/peer-id'
-import { multiaddr } from '@multiformats/multiaddr'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import type { Logger } from '../core/log.ts'
@@ -7,14 +6,11 @@ import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import { type PeerId, parsePeerId, type SigningKey } from '../core/signing-key.ts'
 import { Broadcasts } from './broadcasts.ts'
-import { BulkTransport } from './bulk/bulk-transport.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import { ConnectionKeeper } from './connection-keeper.ts'
-import { Dht } from './dht.ts'
 import { Relays } from './discovery/relays.ts'
 import { startDiscovery } from './discovery/start-discovery.ts'
 import { ProtocolTakenError } from './errors.ts'
-import { type Libp2pHost, startLibp2pHost } from './libp2p-host.ts'
 import { LIBP2P_NETWORK_DEFAULTS, type Libp2pNetworkOptions } from './libp2p-options.ts'
 import { LinkMonitor } from './link-monitor.ts'
 import type {
@@ -27,12 +23,20 @@ import type {
   PeerListener,
   RequestHandler,
 } from './network.ts'
-import { NetworkCall } from './network-call.ts'
-import { addressesOf, looksLikeAddress, parseAddress, reachOf, sortByReach } from './peer-address.ts'
-import { bestOf, type ConnectorHost, PeerConnector } from './peer-connector.ts'
-import { ADDRESSES_PER_PEER_MAX, PeerMemory } from './peer-memory.ts'
+import { duringCall, NetworkCall } from './network-call.ts'
+import { addressesOf, looksLikeAddress, parseAddress, sortByReach } from './peer-address.ts'
+import { bestOf, PeerConnector } from './peer-connector.ts'
+import { ADDRESSES_PER_PEER_MAX } from './peer-memory.ts'
+import { PeerWatch } from './peer-watch.ts'
 import { RequestClient, STREAMS_PER_PROTOCOL_MAX } from './request-client.ts'
 import { RequestServer } from './request-server.ts'
+import {
+  type RunningHost,
+  STOP_MS,
+  settleDhtMode,
+  startRunningHost,
+  stopRunningHost,
+} from './running-host.ts'
 
 /** What the libp2p network works with. */
 export interface Libp2pNetworkParts {
@@ -45,9 +49,6 @@ export interface Libp2pNetworkParts {
   folder: string
 }
 
-/** libp2p is given this long to stop, and its store to close; afterwards they are left to themselves. */
-const STOP_MS = 2_000
-const STORE_CLOSE_MS = 500
 /** Idle streams are looked at, and the DHT mode, this often. */
 const TIDY_MS = 5_000
 
@@ -59,23 +60,20 @@ export function createLibp2pNetwork(
   return new Libp2pNetwork(parts, { ...LIBP2P_NETWORK_DEFAULTS, ...options })
 }
 
-/** What exists only while the network runs. */
-type Running = Libp2pHost & ConnectorHost & { bulk: BulkTransport | undefined }
-
 class Libp2pNetwork implements Network {
   readonly peerId: PeerId
   readonly #parts: Libp2pNetworkParts
   readonly #options: Libp2pNetworkOptions
   readonly #handlers = new Map<string, RequestHandler>()
-  readonly #peerListeners = new Set<PeerListener>()
   readonly #kept = new Set<PeerId>()
   readonly #broadcasts: Broadcasts
   readonly #gate: ConnectionGate
   readonly #keeper: ConnectionKeeper
+  readonly #watch: PeerWatch
   readonly #connector: PeerConnector
   readonly #client: RequestClient
   readonly #server: RequestServer
-  #running: Running | undefined
+  #running: RunningHost | undefined
   #starting: Promise<void> | undefined
   #tidyTimer: Timer | undefined
 
@@ -118,6 +116,7 @@ class Libp2pNetwork implements Network {
       },
       { peersWanted: Math.min(options.peersWanted, options.connectionsMax) },
     )
+    this.#watch = new PeerWatch({ keeper: this.#keeper, log, metrics })
     metrics.gauge('kizuna_connections', 'Open connections to peers.', () => {
       return this.#running?.host.getConnections().length ?? 0
     })
@@ -146,20 +145,8 @@ class Libp2pNetwork implements Network {
     this.#client.stop()
     this.#server.stop()
     this.#broadcasts.detach()
-    const within = async (timeoutMs: number, what: string, work: () => unknown) => {
-      const done = Promise.resolve()
-        .then(work)
-        .then(() => true)
-      const ended = await Promise.race([done, clock.sleep(timeoutMs)]).catch((error) => {
-        log.warn(`${what} did not stop cleanly`, { error })
-      })
-      if (ended !== true) log.warn(`${what} did not stop in time`)
-      done.catch(() => {})
-    }
-    await within(STOP_MS, 'libp2p', () => running.host.stop())
-    for (const connection of running.host.getConnections()) connection.abort(new Error('this node stops'))
-    await within(STORE_CLOSE_MS, 'the peer store', () => running.close())
-    for (const peer of left) this.#tell('disconnected', peer.toString() as PeerId)
+    await stopRunningHost(running, { clock, log })
+    for (const peer of left) this.#watch.tell('disconnected', peer.toString() as PeerId)
     log.info('network stopped')
   }
 
@@ -189,15 +176,12 @@ class Libp2pNetwork implements Network {
   }
 
   onPeer(listener: PeerListener): () => void {
-    this.#peerListeners.add(listener)
-    return () => {
-      this.#peerListeners.delete(listener)
-    }
+    return this.#watch.add(listener)
   }
 
   async connect(target: Address | PeerId, options: CallOptions = {}): Promise<PeerId> {
     const goal = looksLikeAddress(target) ? parseAddress(target) : parsePeerId(target)
-    return this.#during(`Connecting to ${target.slice(0, 200)}`, options, async (call) => {
+    return duringCall(this.#parts.clock, `Connecting to ${target.slice(0, 200)}`, options, async (call) => {
       const connection =
         typeof goal === 'string'
           ? await this.#connector.connectionTo(goal, call)
@@ -253,7 +237,9 @@ class Libp2pNetwork implements Network {
   }
 
   async provide(ids: Iterable<ContentId>, options: CallOptions = {}): Promise<void> {
-    await this.#during('Announcing', options, async (call) => this.#running?.table?.provide(ids, call))
+    await duringCall(this.#parts.clock, 'Announcing', options, async (call) =>
+      this.#running?.table?.provide(ids, call),
+    )
   }
 
   async *findProviders(
@@ -270,7 +256,9 @@ class Libp2pNetwork implements Network {
   }
 
   async findPeer(peer: PeerId, options: CallOptions = {}): Promise<PeerAddresses | undefined> {
-    return this.#during(`Looking for ${peer}`, options, (call) => this.#connector.findPeer(peer, call))
+    return duringCall(this.#parts.clock, `Looking for ${peer}`, options, (call) =>
+      this.#connector.findPeer(peer, call),
+    )
   }
 
   async broadcast(topic: string, bytes: Uint8Array): Promise<void> {
@@ -284,31 +272,22 @@ class Libp2pNetwork implements Network {
   async #start(): Promise<void> {
     const { clock, random, log, metrics } = this.#parts
     const relays = new Relays()
-    const started = await startLibp2pHost(
+    const running = await startRunningHost(
       {
         ...this.#parts,
         gate: this.#gate,
         keeper: this.#keeper,
         relays,
-        onReceived: (bytes) => this.#server.load.memory.came(bytes),
+        connector: this.#connector,
+        load: this.#server.load,
+        handlerOf: (protocol) => this.#handlers.get(protocol),
       },
       this.#options,
     )
-    const { host, dht, gossip } = started
-    const table =
-      dht === undefined
-        ? undefined
-        : new Dht({ host, dht, clock, metrics, log: log.named('dht'), connector: this.#connector })
-    const running = {
-      ...started,
-      memory: new PeerMemory({ host, clock }),
-      table,
-      bulk: this.#bulkOf(started),
-      life: new AbortController(),
-    }
+    const { host, gossip } = running
     this.#running = running
     this.#connector.attach(running)
-    this.#watchPeers(running)
+    this.#watch.attach(running)
     await Promise.all([...this.#handlers.keys()].map((protocol) => this.#register(protocol)))
     await running.bulk?.start()
     gossip.addEventListener('message', ({ detail }) => this.#broadcasts.heard(detail))
@@ -332,74 +311,7 @@ class Libp2pNetwork implements Network {
       running.life.signal,
     )
     this.#tidy()
-    log.info('network started', { addresses: this.addresses(), public: started.isPublic })
-  }
-
-  #bulkOf({ host, identity, door }: Libp2pHost): BulkTransport | undefined {
-    const { clock, metrics, log } = this.#parts
-    if (door === undefined) return undefined
-    const handlerOf = (protocol: string) => this.#handlers.get(protocol)
-    return new BulkTransport({
-      self: this.peerId,
-      host,
-      identity,
-      door,
-      clock,
-      metrics,
-      log: log.named('bulk'),
-      load: this.#server.load,
-      handlerOf,
-    })
-  }
-
-  async #during<Result>(
-    what: string,
-    options: CallOptions,
-    work: (call: NetworkCall) => Promise<Result>,
-  ): Promise<Result> {
-    const call = new NetworkCall(this.#parts.clock, what, options)
-    try {
-      call.signal.throwIfAborted()
-      return await work(call)
-    } finally {
-      call.end()
-    }
-  }
-
-  #watchPeers({ host, memory, life, bulk }: Running): void {
-    const { log, metrics } = this.#parts
-    host.addEventListener('peer:connect', ({ detail }) => {
-      metrics.count('kizuna_peer_connections_total')
-      this.#tell('connected', detail.toString() as PeerId)
-      this.#keeper.wake()
-    })
-    let addresses = String(this.addresses())
-    host.addEventListener('self:peer:update', () => {
-      const before = addresses
-      addresses = String(this.addresses())
-      if (addresses !== before && !life.signal.aborted) this.#keeper.wake()
-    })
-    host.addEventListener('peer:disconnect', ({ detail }) => {
-      if (life.signal.aborted) return
-      const peer = detail.toString() as PeerId
-      bulk?.drop(peer)
-      this.#keeper.disconnected(peer)
-      this.#tell('disconnected', peer)
-    })
-    // Only now, because identifying replaces what the peer store holds of a peer.
-    host.addEventListener('peer:identify', ({ detail }) => {
-      memory.seen(detail.connection).catch((error) => log.debug('peer not noted', { error }))
-    })
-  }
-
-  #tell(kind: 'connected' | 'disconnected', peer: PeerId): void {
-    for (const listener of [...this.#peerListeners]) {
-      try {
-        listener({ kind, peer })
-      } catch (error) {
-        this.#parts.log.warn('peer listener failed', { error })
-      }
-    }
+    log.info('network started', { addresses: this.addresses(), public: running.isPublic })
   }
 
   async #register(protocol: string): Promise<void> {
@@ -423,17 +335,11 @@ class Libp2pNetwork implements Network {
   #tidy(): void {
     this.#client.closeIdle()
     this.#running?.bulk?.closeIdle()
-    void this.#settleDhtMode().catch((error) => this.#parts.log.warn('DHT mode not settled', { error }))
+    if (this.#running !== undefined && this.#options.dhtMode === 'auto') {
+      settleDhtMode(this.#running).catch((error) => this.#parts.log.warn('DHT mode not settled', { error }))
+    }
     this.#tidyTimer = this.#parts.clock.after(TIDY_MS, () => {
       if (this.#running !== undefined) this.#tidy()
     })
-  }
-
-  /** Who can be reached only through a relay should not be asked by everybody. */
-  async #settleDhtMode(): Promise<void> {
-    const table = this.#running?.table
-    if (table === undefined || this.#options.dhtMode !== 'auto') return
-    const reaches = new Set(this.addresses().map((address) => reachOf(multiaddr(address))))
-    await table.setMode(reaches.has(2) && !reaches.has(0) ? 'client' : 'server')
   }
 }

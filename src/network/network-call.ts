@@ -72,3 +72,19 @@ export class NetworkCall {
     })
   }
 }
+
+/** A call that is begun with `work` and ends with it, in time or not at all. @throws what `work` throws. */
+export async function duringCall<Result>(
+  clock: Clock,
+  what: string,
+  options: CallOptions,
+  work: (call: NetworkCall) => Promise<Result>,
+): Promise<Result> {
+  const call = new NetworkCall(clock, what, options)
+  try {
+    call.signal.throwIfAborted()
+    return await work(call)
+  } finally {
+    call.end()
+  }
+}
