@@ -16,9 +16,6 @@ const LIFE_MS = 12 * 60_000
 const DRIFT_MAX = 0.009
 const WALL_MS_MAX = 60_000
 
-/** A bug to plant, to see that the check finds it. */
-export type PlantedBug = 'electors forget' | 'one elector decides' | undefined
-
 export interface QuorumHistory {
   seed: number
   /** What must never be; empty when all is well. */

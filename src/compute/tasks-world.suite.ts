@@ -159,6 +159,7 @@ export class WorldNode {
         cpuShare: 1,
       },
     )
+    if (this.#world.electorsForget) index.run('DELETE FROM task_lease')
     await network.start()
     await records.start()
     await tasks.start()
@@ -239,6 +240,8 @@ export class TasksWorld {
   readonly deeds: { peer: PeerId; deed: string }[] = []
   /** How long a task takes. */
   workMs = 1_000
+  /** A bug to plant: what electors promised is gone when they come back. */
+  electorsForget = false
   #named = 0
 
   constructor(options: { seed?: number; nodes: readonly WorldNodeOptions[]; delayMs?: number }) {
