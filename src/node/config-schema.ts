@@ -124,6 +124,12 @@ export const nodeConfigSchema = z.strictObject({
     .bytes()
     .default(0)
     .describe('Most bytes of chunks on this machine; 0 leaves only the disk as limit.'),
+  storageChunksMax: value
+    .count(0, 2 ** 40)
+    .default(0)
+    .describe(
+      'Most chunks on this machine, for disks that run out of file names before they run out of room; 0 is unlimited.',
+    ),
   storageForOthersBytesMax: value
     .bytes()
     .default(20 * GIB)

@@ -40,3 +40,14 @@ test('a node whose index rotted comes back with everything it kept [R-02]', LIMI
   )
   assert.equal(again.services.membership.space().id, space)
 })
+
+test('no more chunks than the setting allows, however small they are', LIMIT, async () => {
+  await using nodes = new TestNodes()
+  const { services } = await nodes.start({ storageChunksMax: 3 })
+  // A chunk and its manifest each.
+  await services.content.publish(sourceOf(Buffer.from('one')))
+  await assert.rejects(services.content.publish(sourceOf(Buffer.alloc(2_000_000, 1))), (error) =>
+    isKizunaError(error, 'QUOTA_EXCEEDED'),
+  )
+  assert.ok((await services.chunks.usage()).chunks <= 3)
+})

@@ -71,7 +71,10 @@ export async function openStorage(parts: StorageParts, config: NodeConfig): Prom
     { folder, onCorrupt: (id) => corrupt.note(id) },
   )
   const sizeBytesMax = config.storageBytesMax === 0 ? Number.POSITIVE_INFINITY : config.storageBytesMax
-  const quota = createQuotaChunkStore(files, quotaOfFolder(sizeBytesMax))
+  const quota = createQuotaChunkStore(files, {
+    ...quotaOfFolder(sizeBytesMax),
+    ...(config.storageChunksMax === 0 ? {} : { chunksMax: config.storageChunksMax }),
+  })
   const pins = new Pins({ index, clock })
   const leases = new ChunkLeases()
   const cache = new ChunkCache({ chunks: files, pins, leases, index }, { sizeBytesMax: config.cacheBytesMax })

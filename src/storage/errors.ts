@@ -46,11 +46,17 @@ export class InvalidChunkError extends KizunaError {
 /** Thrown when a store may not grow further. */
 export class QuotaExceededError extends KizunaError {
   override name = 'QuotaExceededError'
-  constructor(facts: { quota: string; limitBytes: number; usedBytes: number }) {
+  constructor(
+    facts: { quota: string } & (
+      | { limitBytes: number; usedBytes: number }
+      | { limitChunks: number; usedChunks: number }
+    ),
+  ) {
+    const limit = 'limitBytes' in facts ? `${facts.limitBytes} bytes` : `${facts.limitChunks} chunks`
     super({
       code: 'QUOTA_EXCEEDED',
       kind: 'busy',
-      message: `The ${facts.quota} quota of ${facts.limitBytes} bytes is used up.`,
+      message: `The ${facts.quota} quota of ${limit} is used up.`,
       hint: 'Raise the quota with `kizuna config set`, or let go of content with `kizuna forget`.',
       details: facts,
     })

@@ -62,13 +62,13 @@ export function createQuotaChunkStore(inner: ChunkStore, initial: ChunkQuota): Q
   }
 
   const reserve = (chargeBytes: number) =>
-    withUsed(({ chunks, bytes: usedBytes }) => {
-      const { sizeBytesMax: limitBytes, chunksMax = Number.POSITIVE_INFINITY } = quota
+    withUsed(({ chunks: usedChunks, bytes: usedBytes }) => {
+      const { sizeBytesMax: limitBytes, chunksMax: limitChunks = Number.POSITIVE_INFINITY } = quota
       if (usedBytes + chargeBytes > limitBytes) {
         throw new QuotaExceededError({ quota: 'storage', limitBytes, usedBytes })
       }
-      if (chunks + 1 > chunksMax) {
-        throw new QuotaExceededError({ quota: 'chunk count', limitBytes, usedBytes })
+      if (usedChunks + 1 > limitChunks) {
+        throw new QuotaExceededError({ quota: 'chunk count', limitChunks, usedChunks })
       }
       reservedBytes += chargeBytes
       reservedChunks++

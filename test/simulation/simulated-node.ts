@@ -40,7 +40,12 @@ const FREE_BYTES = 64 * 2 ** 30
 /** Garbage is collected this often; in life it is a quarter of an hour. */
 const GARBAGE_EVERY_MS = 60_000
 /** What storage reads of the settings. */
-const STORAGE: Partial<NodeConfig> = { storageFolder: '', storageBytesMax: 0, cacheBytesMax: 4 * 2 ** 20 }
+const STORAGE: Partial<NodeConfig> = {
+  storageFolder: '',
+  storageBytesMax: 0,
+  storageChunksMax: 0,
+  cacheBytesMax: 4 * 2 ** 20,
+}
 /** A newcomer that nobody lets in asks again after this. */
 const JOIN_AGAIN_MS = 2_000
 /** Repair in minutes instead of the usual tens of them: a simulated hour should see many. */
