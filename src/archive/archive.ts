@@ -121,6 +121,7 @@ export class Archive {
     this.#stopping.abort()
     await this.#attachments.stop()
     await this.#work.catch(() => {})
+    this.#loader.stop()
     this.#database.close()
   }
 
@@ -246,7 +247,7 @@ export class Archive {
         activityOf: (id) => this.#sourceOf(id)?.activityOf(id),
       },
       visible,
-      { toRead: this.#loader.missing().length },
+      { toRead: this.#loader.left },
     )
   }
 

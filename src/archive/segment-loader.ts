@@ -1,4 +1,5 @@
 import type { Content } from '../content/content.ts'
+import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
@@ -19,6 +20,9 @@ import type { SegmentRows } from './segment-rows.ts'
 /** No bytes of a segment for this long: the next one. */
 const FETCH_TIMEOUT_MS = 10_000
 
+/** What could not be had is asked for again after this; new records are looked at at once. */
+const LOOK_AGAIN_MS = 60_000
+
 /** What reading the segments of others needs. */
 export interface LoaderParts {
   database: IndexDatabase
@@ -29,6 +33,7 @@ export interface LoaderParts {
   channels: Channels
   people: People
   messages: MessageLog
+  clock: Clock
   log: Logger
   self: PeerId
 }
@@ -41,12 +46,62 @@ export interface LoaderParts {
 export class SegmentLoader {
   readonly #parts: LoaderParts
 
+  /** Not tried since the last look, and tried in vain. Looking takes time where there are many. */
+  #untried: SegmentRecord[] = []
+  #failed = 0
+  #lookAt = 0
+  readonly #silence: () => void
+
   constructor(parts: LoaderParts) {
     this.#parts = parts
+    this.#silence = parts.records.onRecord(SEGMENT_KIND, () => {
+      this.#lookAt = 0
+    })
+  }
+
+  /** Hears of no more segments. */
+  stop(): void {
+    this.#silence()
+  }
+
+  /** How many segments were not read yet. */
+  get left(): number {
+    this.#look()
+    return this.#untried.length + this.#failed
+  }
+
+  /** Reads what is missing until `signal` aborts; a segment that cannot be had now is left for later. */
+  async load(signal: AbortSignal): Promise<{ read: number; left: number }> {
+    this.#look()
+    let read = 0
+    while (!signal.aborted) {
+      const next = this.#untried.shift()
+      if (next === undefined) break
+      try {
+        await this.#read(next, signal)
+        read++
+      } catch (error) {
+        this.#failed++
+        const { code } = toKizunaError(error)
+        // Interrupted: looked for again the next time.
+        if (signal.aborted) this.#lookAt = 0
+        else
+          this.#parts.log.warn('archive segment not read', { peer: next.author, number: next.number, code })
+      }
+    }
+    return { read, left: this.left }
+  }
+
+  #look(): void {
+    const now = this.#parts.clock.monotonic()
+    if (now < this.#lookAt) return
+    this.#untried = this.#missing()
+    this.#failed = 0
+    this.#lookAt = now + LOOK_AGAIN_MS
   }
 
   /** Segments whose records are here and which are not read yet. */
-  missing(): SegmentRecord[] {
+  #missing(): SegmentRecord[] {
     const { records, database, self } = this.#parts
     const known = new Map(
       database
@@ -70,23 +125,6 @@ export class SegmentLoader {
       return (known.get(`${author}/${group}/${number}`) ?? undefined) !== content
     })
     return lacking.sort((a, b) => a.number - b.number)
-  }
-
-  /** Reads what is missing until `signal` aborts; a segment that cannot be had now is left for the next time. */
-  async load(signal: AbortSignal): Promise<{ read: number; left: number }> {
-    const missing = this.missing()
-    let read = 0
-    for (const record of missing) {
-      if (signal.aborted) break
-      try {
-        await this.#read(record, signal)
-        read++
-      } catch (error) {
-        const { code } = toKizunaError(error)
-        this.#parts.log.warn('archive segment not read', { peer: record.author, number: record.number, code })
-      }
-    }
-    return { read, left: missing.length - read }
   }
 
   async #read(record: SegmentRecord, signal: AbortSignal): Promise<void> {

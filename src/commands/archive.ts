@@ -117,6 +117,8 @@ export const archive = defineCommand({
 
 async function startKeeping(services: Services, wish: ArchiveInput, { caller, signal }: CommandContext) {
   const id = channelId(needed(wish.channel, 'channel', 'start'), caller)
+  // What another member's node kept so far, and who opted out there; from now on this node believes itself.
+  await services.archive.load(services.clock.deadline(LOAD_FOR_EXPORT_MS, signal))
   const channel = await services.archive.keepChannel(id, {
     erases: wish.deletions === 'erase',
     signal,

@@ -13,6 +13,18 @@ const GATHER_MAX = 200
 /** Deletions remembered in case a page that was made before them comes in later. */
 const DELETED_MAX = 10_000
 
+/** What Discord tells of a deletion. */
+interface Deletion {
+  id: string
+  channel_id: string
+}
+
+/** The same of many at once. */
+interface BulkDeletion {
+  ids: string[]
+  channel_id: string
+}
+
 /** What hearing a conversation needs. */
 export interface LiveParts {
   archive: Archive
@@ -39,18 +51,20 @@ export class LiveCapture {
 
   constructor(parts: LiveParts) {
     this.#parts = parts
+    const safely = (hear: (data: never) => void) => (data: never) => {
+      try {
+        hear(data)
+      } catch (error) {
+        // Thrown on, it would end the process; what was missed is read again at the next start.
+        parts.log.warn('archive could not keep what was heard', { code: toKizunaError(error).code })
+      }
+    }
     this.#listeners = [
-      ['MESSAGE_CREATE', (data: APIMessage) => this.#said(data)],
-      ['MESSAGE_UPDATE', (data: APIMessage) => this.#said(data)],
-      [
-        'MESSAGE_DELETE',
-        (data: { id: string; channel_id: string }) => this.#gone(data.channel_id, [data.id]),
-      ],
-      [
-        'MESSAGE_DELETE_BULK',
-        (data: { ids: string[]; channel_id: string }) => this.#gone(data.channel_id, data.ids),
-      ],
-    ] as [string, (data: never) => void][]
+      ['MESSAGE_CREATE', safely((data: APIMessage) => this.#said(data))],
+      ['MESSAGE_UPDATE', safely((data: APIMessage) => this.#said(data))],
+      ['MESSAGE_DELETE', safely((data: Deletion) => this.#gone(data.channel_id, [data.id]))],
+      ['MESSAGE_DELETE_BULK', safely((data: BulkDeletion) => this.#gone(data.channel_id, data.ids))],
+    ]
   }
 
   start(): void {
