@@ -51,6 +51,12 @@ const machine = describeMachine()
 const atRest: Figures[] = []
 const underChurn: Figures[] = []
 
+// A tenth of a look-up would go into the stack traces of errors that nobody sees.
+Error.stackTraceLimit = 0
+const announced = await announce()
+console.log(
+  `${ANNOUNCED} ids announced among ${ANNOUNCED_AMONG} nodes: ${announced.lookups} look-ups, ${announced.messages} messages`,
+)
 for (const size of sizes) {
   const heapBefore = heapBytes()
   const { network, nodes } = await networkOf(size)
@@ -63,14 +69,11 @@ for (const size of sizes) {
   for (const node of leaving) await node.leave()
   underChurn.push({ ...(await lookUp(network, nodes)), ...facts })
   for (const node of nodes) await node.leave()
+  print('At rest', atRest.slice(-1))
   print(`After ${LEAVING * 100} % left without a word`, underChurn.slice(-1))
+  // After each size: the largest one takes longest, and may be broken off.
+  if (values.write) keep()
 }
-print('At rest', atRest)
-const announced = await announce()
-console.log(
-  `\n${ANNOUNCED} ids announced among ${ANNOUNCED_AMONG} nodes: ${announced.lookups} look-ups, ${announced.messages} messages`,
-)
-if (values.write) keep()
 
 function keep(): void {
   const row = (when: string, { nodes, messages, hops, recall, heapKibPerNode }: Figures) => [

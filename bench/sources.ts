@@ -1,6 +1,6 @@
 /**
  * Several sources at once: `node bench/sources.ts [--mib 64] [--cap 8] [--write]`. Each source may send `cap`
- * MiB a second; ideal is the sum. `--write` draws bench/sources.svg.
+ * MiB a second; ideal is the sum. `--write` keeps the figures in RESULTS.md and draws bench/sources.svg.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { sha256OfFile, writeSampleFile } from '../test/fixtures/sample-file.ts'
 import { ContenderProcess } from './contender-process.ts'
 import { transferContenders } from './contenders.ts'
+import { keepResults } from './kept-results.ts'
 import { describeMachine, machineLine } from './machine.ts'
 import { drawLines } from './plot.ts'
 
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 })
+const machine = describeMachine()
 const cap = Number(values.cap)
 const sizeBytes = Number(values.mib) * MIB
 const command = transferContenders.find(({ name }) => name === 'Kizuna')?.command ?? []
@@ -55,7 +57,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
-console.log(machineLine(describeMachine()))
+console.log(machineLine(machine))
 if (values.write) {
   const lines = [
     { name: 'measured', points: measured },
@@ -63,4 +65,22 @@ if (values.write) {
   ]
   const titles = { title: `Sources of ${cap} MiB/s each`, x: 'sources', y: 'MiB/s' }
   writeFileSync(new URL('sources.svg', import.meta.url), drawLines(lines, titles))
+  keepResults([
+    {
+      title: 'One file from several sources',
+      machine,
+      setting: `${values.mib} MiB, every source limited to ${cap} MiB/s, all on this machine`,
+      standings: [],
+      goals: [],
+      table: {
+        head: ['sources', 'MiB/s', 'of their sum'],
+        rows: measured.map(([count, rate]) => [
+          String(count),
+          rate.toFixed(1),
+          `${((rate / count / cap) * 100).toFixed(0)} %`,
+        ]),
+      },
+      picture: 'sources.svg',
+    },
+  ])
 }
