@@ -10,12 +10,18 @@ import {
   askHave,
   challengeHolder,
   instructReplication,
-  openChunk,
   sendCorruptionNotice,
   storeChunk,
 } from './dds-client.ts'
 import { DDS_PROTOCOL, digestToWire, encodeRequest, type ObjectFacts } from './dds-protocol.ts'
-import { eventually, randomContent, type TestNode, TestSpace } from './space-under-test.suite.ts'
+import {
+  eventually,
+  objectOfOne,
+  randomContent,
+  receiveChunk,
+  type TestNode,
+  TestSpace,
+} from './space-under-test.suite.ts'
 
 const CALL = { timeoutMs: 5_000 }
 const bytes = randomContent(100_000)
@@ -29,19 +35,11 @@ describe('a holder of chunks', () => {
   beforeEach(async () => {
     space = new TestSpace()
     asker = await space.addNode()
-    object = {
-      root: id,
-      publisher: asker.peer,
-      policy: { kind: 'replica', copies: 2 },
-      sizeBytes: bytes.byteLength,
-    }
+    object = objectOfOne(asker, bytes)
   })
   afterEach(() => space.stop())
 
-  const retrieve = async (from: TestNode, holder: TestNode) => {
-    const chunk = await openChunk(from.network, holder.peer, { id }, CALL)
-    return { ...chunk, bytes: Buffer.concat(await Array.fromAsync(chunk.frames)) }
-  }
+  const retrieve = (from: TestNode, holder: TestNode) => receiveChunk(from, holder, { id })
   const holderWith = (faults: Partial<ChunkStore>) =>
     space.addNode({ chunks: { ...createMemoryChunkStore(), ...faults } })
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type ContentId, contentIdOf } from '../core/content-id.ts'
+import { contentIdOf } from '../core/content-id.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
-import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../core/limits.ts'
+import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import { createMetrics } from '../core/metrics.ts'
 import { signingKeyFromSeed } from '../core/signing-key.ts'
 import { createMemoryChunkStore } from '../storage/memory-chunk-store.ts'
@@ -13,7 +13,6 @@ import {
   askHave,
   challengeHolder,
   instructReplication,
-  openChunk,
   sendCorruptionNotice,
   storeChunk,
 } from './dds-client.ts'
@@ -32,8 +31,10 @@ import { DdsServer } from './dds-server.ts'
 import { tamperChunks, withMischief } from './lying-network.suite.ts'
 import {
   eventually,
+  objectOfOne,
   randomContent,
   readAll,
+  receiveChunk,
   sourceOf,
   type TestNode,
   TestSpace,
@@ -54,21 +55,9 @@ describe('the DDS protocol between two peers', () => {
     a = await space.addNode()
     b = await space.addNode({ chunks: createMemoryChunkStore({ sizeBytesMax: 1_000_000 }) })
     stranger = await space.addNode({ member: false })
-    object = {
-      root: id,
-      publisher: a.peer,
-      policy: { kind: 'replica', copies: 2 },
-      sizeBytes: bytes.byteLength,
-    }
+    object = objectOfOne(a, bytes)
   })
   afterEach(() => space.stop())
-
-  async function received(from: TestNode, wanted: { id: ContentId; offset?: number; length?: number }) {
-    const chunk = await openChunk(from.network, b.peer, wanted, CALL)
-    const frames = await Array.fromAsync(chunk.frames)
-    for (const frame of frames) assert.ok(frame.byteLength <= FRAME_BYTES_MAX)
-    return { ...chunk, bytes: Buffer.concat(frames) }
-  }
 
   test('a chunk is sent to be kept, confirmed by its hash, and got back whole or in part [S-16] [S-17] [K-18] [B-12]', async () => {
     const first = await storeChunk(a.network, b.peer, { id, bytes, object }, CALL)
@@ -78,14 +67,20 @@ describe('the DDS protocol between two peers', () => {
       alreadyHeld: true,
     })
     assert.equal(b.content.holdings().count, 1)
-    const whole = await received(a, { id })
+    const whole = await receiveChunk(a, b, { id })
     assert.equal(whole.code, 'RETRIEVE_OK')
     assert.ok(whole.bytes.equals(bytes))
-    const part = await received(a, { id, offset: 65_536, length: 70_000 })
+    const part = await receiveChunk(a, b, { id, offset: 65_536, length: 70_000 })
     assert.equal(part.totalSizeBytes, bytes.byteLength)
     assert.ok(part.bytes.equals(bytes.subarray(65_536, 135_536)))
-    assert.equal((await received(a, { id, offset: bytes.byteLength + 1 })).code, 'RETRIEVE_INVALID_RANGE')
-    assert.equal((await received(a, { id: contentIdOf(Buffer.from('no')) })).code, 'RETRIEVE_NOT_FOUND')
+    assert.equal(
+      (await receiveChunk(a, b, { id, offset: bytes.byteLength + 1 })).code,
+      'RETRIEVE_INVALID_RANGE',
+    )
+    assert.equal(
+      (await receiveChunk(a, b, { id: contentIdOf(Buffer.from('no')) })).code,
+      'RETRIEVE_NOT_FOUND',
+    )
   })
 
   test('tampered bytes are refused before anything is written, and count against the sender [S-16] [K-41] [K-42] [S-41]', async () => {
@@ -117,7 +112,7 @@ describe('the DDS protocol between two peers', () => {
 
   test('only members read a closed space, and strangers are not told what is not there', async () => {
     await storeChunk(a.network, b.peer, { id, bytes, object }, CALL)
-    assert.equal((await received(stranger, { id })).code, 'RETRIEVE_UNAUTHORISED')
+    assert.equal((await receiveChunk(stranger, b, { id })).code, 'RETRIEVE_UNAUTHORISED')
     await assert.rejects(askHave(stranger.network, b.peer, { ids: [id] }, CALL), {
       code: 'UNAUTHORISED_PEER',
     })
@@ -251,7 +246,7 @@ describe('the DDS protocol between two peers', () => {
         code: 'INVALID_INPUT',
       })
     }
-    assert.equal((await received(a, { id })).code, 'RETRIEVE_OK', 'it goes on as if nothing had been')
+    assert.equal((await receiveChunk(a, b, { id })).code, 'RETRIEVE_OK', 'it goes on as if nothing had been')
   })
 
   test('random bytes never bring the server down [S-69]', async () => {

@@ -6,7 +6,8 @@ import { hash } from 'node:crypto'
 import { MessageChannel } from 'node:worker_threads'
 import { BufferPool } from '../core/buffer-pool.ts'
 import { type Clock, SystemClock } from '../core/clock.ts'
-import type { ContentId } from '../core/content-id.ts'
+import { type ContentId, contentIdOf } from '../core/content-id.ts'
+import { FRAME_BYTES_MAX } from '../core/limits.ts'
 import { type Logger, silentLogger } from '../core/log.ts'
 import { createMetrics, type Metrics } from '../core/metrics.ts'
 import { SeededRandom } from '../core/random.ts'
@@ -23,7 +24,8 @@ import type { Community, MemberView } from './community.ts'
 import type { Content } from './content.ts'
 import type { ContentOptions } from './content-options.ts'
 import { createContent } from './create-content.ts'
-import { DDS_PROTOCOL } from './dds-protocol.ts'
+import { type IncomingChunk, openChunk } from './dds-client.ts'
+import { DDS_PROTOCOL, type ObjectFacts } from './dds-protocol.ts'
 
 export interface TestNode {
   key: SigningKey
@@ -289,6 +291,25 @@ export async function* sourceOf(bytes: Uint8Array, pieceBytes = 100_003): AsyncG
 
 export async function readAll(content: { bytes: AsyncIterable<Uint8Array> }): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(content.bytes))
+}
+
+/** A chunk as an object of its own, of which there shall be two copies. */
+export function objectOfOne(publisher: TestNode, bytes: Uint8Array): ObjectFacts {
+  const policy = { kind: 'replica', copies: 2 } as const
+  return { root: contentIdOf(bytes), publisher: publisher.peer, policy, sizeBytes: bytes.byteLength }
+}
+
+/** What a holder answers to somebody who asks for a chunk or a part of it, every frame within its limit. */
+export async function receiveChunk(
+  from: TestNode,
+  holder: TestNode,
+  wanted: { id: ContentId; offset?: number; length?: number },
+): Promise<Omit<IncomingChunk, 'frames'> & { bytes: Buffer }> {
+  const { frames, ...answer } = await openChunk(from.network, holder.peer, wanted, { timeoutMs: 5_000 })
+  const pieces = await Array.fromAsync(frames)
+  for (const piece of pieces)
+    if (piece.byteLength > FRAME_BYTES_MAX) throw new Error(`a frame of ${piece.byteLength} bytes`)
+  return { ...answer, bytes: Buffer.concat(pieces) }
 }
 
 function collectingLogger(logged: TestNode['logged']): Logger {
