@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { CircuitBreaker } from '../../../core/circuit-breaker.ts'
+import type { Timer } from '../../../core/clock.ts'
 import { CircuitOpenError } from '../../../core/errors.ts'
 import type { CircuitBreakers } from '../../../node/circuit-breakers.ts'
 import { DiscordUnavailableError } from '../errors.ts'
@@ -91,7 +92,17 @@ export class CallbackSender {
       resolve,
     )
     request.on('error', reject)
-    const timer = clock.after(ATTEMPT_MS_MAX, () => request.destroy(new Error('ETIMEDOUT')))
+    // The attempt is timed, not the wait for a connection. What has come while we were busy is read before it counts
+    // as late: else a crowd would look like a sick Discord.
+    let isAnswered = false
+    const timeOut = () =>
+      setImmediate(() => {
+        if (!isAnswered) request.destroy(new Error('ETIMEDOUT'))
+      })
+    let timer: Timer | undefined
+    request.once('socket', () => {
+      timer = clock.after(ATTEMPT_MS_MAX, timeOut)
+    })
     request.end(payload)
     try {
       const response = await promise
@@ -107,7 +118,8 @@ export class CallbackSender {
       const { code, message } = error as NodeJS.ErrnoException
       throw new DiscordUnavailableError({ what: 'the connection failed', cause: new Error(code ?? message) })
     } finally {
-      timer.stop()
+      isAnswered = true
+      timer?.stop()
     }
   }
 }

@@ -6,6 +6,7 @@ import type { Metrics } from '../../../core/metrics.ts'
 import type { Random } from '../../../core/random.ts'
 import { retry } from '../../../core/retry.ts'
 import { DiscordUnavailableError } from '../errors.ts'
+import { Turns } from '../turns.ts'
 import type { RefusalCount } from './refusal-count.ts'
 
 /** discord.js would try again at once, three times: a sick Discord gets a rest instead. */
@@ -89,28 +90,4 @@ function isPassing(error: unknown, isRepeatable: boolean): boolean {
 function withoutAddress(cause: unknown): Error {
   const { code, message } = ((cause as Error).cause ?? cause) as NodeJS.ErrnoException
   return new Error(code ?? message)
-}
-
-/** Lets so many in at once; the others wait in order. */
-class Turns {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(count: number) {
-    this.#free = count
-  }
-
-  async take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--
-      return
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve))
-  }
-
-  give(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#free++
-    else next()
-  }
 }
