@@ -28,6 +28,8 @@ const SYNC_MS = 5_000
 /** How a node differs from the others. */
 export interface WorldNodeOptions {
   slots?: number
+  /** @default 1 */
+  cpuShare?: number
   /** 0 to 100. */
   machineLoad?: () => number
   /** How fast its monotonic clock runs. @default 1 */
@@ -156,7 +158,7 @@ export class WorldNode {
       {
         slots: this.options.slots ?? 2,
         kinds: ['verify', 'hash', 'archive', 'transcode-image', 'wasm'],
-        cpuShare: 1,
+        cpuShare: this.options.cpuShare ?? 1,
       },
     )
     if (this.#world.electorsForget) index.run('DELETE FROM task_lease')

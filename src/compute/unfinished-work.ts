@@ -11,8 +11,8 @@ const MIGRATIONS = [
      task TEXT NOT NULL, part INTEGER NOT NULL, epoch INTEGER NOT NULL, claim INTEGER NOT NULL, record BLOB NOT NULL,
      PRIMARY KEY (task, part)) STRICT, WITHOUT ROWID`,
 ]
-/** Electors that are away are told so often; then their lease ends by itself. */
-const TRIES_MAX = 4
+/** Electors that are away are told again after a wait that grows to this, as long as the task lasts. */
+const WAIT_MS_MAX = 60_000
 const REASON = 'its worker was stopped in the middle'
 
 interface Row {
@@ -74,7 +74,7 @@ export class UnfinishedWork {
     } as const
     const said = { task: spec.id, part, epoch, claim, outcome: 'failed', result: { reason: REASON } } as const
     const failure = signOutcome(key, { ...said, space: spec.record.space, now: dateNow(clock) })
-    for (let number = 1; number <= TRIES_MAX && !signal.aborted; number++) {
+    for (let number = 1; !signal.aborted && clock.now() < spec.endsAt; number++) {
       // A task that may not be begun twice and was begun cannot be given back: it has failed.
       const round = await askElectors(this.#parts, spec.electors, release, { signal })
       const wasBegun = round.reasons.includes('started')
@@ -82,7 +82,7 @@ export class UnfinishedWork {
         ? await askElectors(this.#parts, spec.electors, { op: 'commit', outcome: failure.bytes }, { signal })
         : round
       if (after.ok || after.isRefused) break
-      await clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined)
+      await clock.sleep(Math.min(HEARTBEAT_MS * number, WAIT_MS_MAX), signal).catch(() => undefined)
     }
     if (!signal.aborted) this.remove({ spec, part, epoch })
   }
