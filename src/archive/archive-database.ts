@@ -6,6 +6,8 @@ import { type IndexDatabase, openIndexDatabase } from '../storage/index-database
 
 const PATH = 'archive.db'
 const SECRET_BYTES = 32
+/** SQLITE_CORRUPT and SQLITE_NOTADB (https://www.sqlite.org/rescode.html); the higher bits tell more exactly where. */
+const DAMAGE_CODES = [11, 26]
 
 /**
  * `event` is what was seen, in order; each belongs to a segment, and segments are published. `message` is how things
@@ -67,8 +69,7 @@ export async function openArchiveDatabase(parts: {
   try {
     return open(parts)
   } catch (error) {
-    const code = isKizunaError(error, 'DISK_ERROR') ? String(error.details.systemCode) : String(error)
-    if (!/SQLITE_CORRUPT|SQLITE_NOTADB|malformed|not a database/.test(code)) throw error
+    if (!isDamage(error)) throw error
     parts.log.error('archive database put aside', { error })
     await parts.disk.rename(PATH, `${PATH}-damaged`)
     for (const companion of ['-wal', '-shm']) await parts.disk.remove(PATH + companion)
@@ -93,6 +94,12 @@ function open({ disk, random }: { disk: Disk; random: Random }): IndexDatabase {
     file.close()
     throw error
   }
+}
+
+/** Whether SQLite says that the file is none of its databases any more, in its own words or in those of the disk. */
+function isDamage(error: unknown): boolean {
+  const { errcode } = ((isKizunaError(error) ? error.cause : error) ?? {}) as { errcode?: unknown }
+  return typeof errcode === 'number' && DAMAGE_CODES.includes(errcode & 0xff)
 }
 
 /** 32 bytes that only this node knows; keys of what it publishes are derived from them. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -124,6 +124,40 @@ test('what is erased is not in the bytes of the database any more', async () => 
     assert.match(bytes(), /zebrawood/)
     await alder.archive.erase('test:alder')
     assert.doesNotMatch(bytes(), /zebrawood|unmistakable/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('an erasure that a crash interrupts is finished at the next start', async () => {
+  await using archives = new TestArchives()
+  const alder = await archives.add()
+  await keepTestChannel(alder)
+  const birch = { id: 'test:birch', name: 'birch' }
+  alder.archive.see(Array.from({ length: 900 }, (_, index) => messageOf(`mine ${index}`)))
+  alder.archive.see([messageOf('mine is not theirs', { author: birch })])
+  const interrupted = alder.archive.erase('test:alder')
+  await alder.archive.stop()
+  await assert.rejects(interrupted)
+  const again = await archives.add({ node: alder.node, disk: alder.disk })
+  assert.deepEqual(textsOf(again.archive, 'mine'), ['mine is not theirs'])
+  assert.equal(again.archive.status('all').messages, 1)
+})
+
+test('a database that SQLite refuses is put aside, and the archive comes back from its segments', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kizuna-archive-'))
+  try {
+    await using archives = new TestArchives()
+    const alder = await archives.add({ disk: createFileDisk(folder) })
+    await keepTestChannel(alder)
+    alder.archive.see([messageOf('a hardy juniper')])
+    await alder.archive.seal()
+    await alder.archive.stop()
+    writeFileSync(join(folder, 'archive.db'), 'rust instead of a database '.repeat(1_000))
+    const again = await archives.add({ node: alder.node, disk: createFileDisk(folder) })
+    await again.archive.load(new AbortController().signal)
+    assert.deepEqual(textsOf(again.archive, 'juniper'), ['a hardy juniper'])
+    assert.match(readFileSync(join(folder, 'archive.db-damaged'), 'utf8'), /^rust/)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
