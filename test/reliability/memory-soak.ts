@@ -10,7 +10,9 @@ const OBJECT_BYTES = 2 ** 20
 /** Objects that exist at a time; the oldest is forgotten for a new one. */
 const OBJECTS_KEPT = 8
 const PAUSE_MS = 500
+/** In a short soak more often, so that it has some. */
 const RESTART_EVERY_MS = 30_000
+const RESTARTS_MIN = 3
 const SAMPLE_EVERY_MS = 1_000
 /** Of the time, before anything is measured: caches fill, pools grow to their size. */
 const WARM_UP_SHARE = 1 / 3
@@ -50,7 +52,8 @@ export async function soak(nodes: SoakNodes, forMs: number, signal: AbortSignal)
   const ids: string[] = []
   let transfers = 0
   let restarts = 0
-  let restartAt = RESTART_EVERY_MS
+  const restartEveryMs = Math.min(RESTART_EVERY_MS, forMs / (RESTARTS_MIN + 1))
+  let restartAt = restartEveryMs
   try {
     while (elapsed() < forMs && !signal.aborted) {
       const bytes = randomBytes(OBJECT_BYTES)
@@ -62,7 +65,7 @@ export async function soak(nodes: SoakNodes, forMs: number, signal: AbortSignal)
         await nodes.sharer.call('forget', { id: ids.shift() ?? '', everywhere: true })
       if (elapsed() >= restartAt) {
         await nodes.restart()
-        restartAt += RESTART_EVERY_MS
+        restartAt += restartEveryMs
         restarts++
       }
       await sleep(PAUSE_MS)
