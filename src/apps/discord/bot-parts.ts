@@ -2,6 +2,7 @@ import type { REST } from 'discord.js'
 import type { Command } from '../../commands/command.ts'
 import type { CommandRunner } from '../../commands/run-command.ts'
 import type { Logger } from '../../core/log.ts'
+import type { TokenBucket } from '../../core/token-bucket.ts'
 import type { Services } from '../../node/services.ts'
 import type { Look } from './answers/render-message.ts'
 import type { SeeingMember } from './archive/channels-seen.ts'
@@ -11,6 +12,7 @@ import type { GuildRoles } from './doctor-here.ts'
 import type { GuildSettingsTable } from './guilds/guild-settings.ts'
 import type { KnownMembers } from './guilds/known-members.ts'
 import type { AttachmentSource } from './incoming/fetch-attachment.ts'
+import type { Turns } from './turns.ts'
 
 /** Who the bot is at Discord, known once it logged in. */
 export interface BotIdentity {
@@ -36,6 +38,8 @@ export interface BotParts {
   attachments: AttachmentSource
   look: Look
   log: Logger
+  /** Of the commands that begin. */
+  turns: Turns
   identity: () => BotIdentity
   /** A server's roles, where they are known. */
   rolesOf: (guild: string) => GuildRoles | undefined
@@ -45,6 +49,8 @@ export interface BotParts {
   readsMessages: () => boolean
   /** The ids of registered commands by name, for clickable mentions of them. */
   commandIds: ReadonlyMap<string, string>
+  /** Answers that came too late for their interaction and are said in a channel instead. */
+  lateAnswers: TokenBucket
   /** Aborts when the bot stops. */
   stopping: AbortSignal
 }

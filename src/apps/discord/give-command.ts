@@ -15,6 +15,8 @@ import { type Say, sayIn } from './words/say.ts'
 /** What is refused, or answered from memory, is answered at once; whatever else takes longer says so first. */
 const HEAVY_WAIT_MS = 20
 const LIGHT_WAIT_MS = 700
+/** A command that takes longer waits for others, and no longer for this machine. */
+const TURN_MS_MAX = 1_000
 /** Discord takes five edits in five seconds; nobody reads faster than this. */
 const PROGRESS_INTERVAL_MS = 1_500
 
@@ -47,11 +49,15 @@ export async function giveCommand(parts: BotParts, given: GivenCommand, answer: 
   const say = sayIn(ask.locale)
   const context = viewContextOf(parts, ask, say)
   const edits = new ProgressEdits(clock, (update) => answer.progress(progressView(say, update)))
+  const isConfidential = given.confidential ?? isForAskerAlone(command, input)
+  let giveTurn = () => {}
   try {
+    // Thousands at once: each is acknowledged before the work begins that would make all of them late.
+    if (parts.turns.areTaken) await answer.defer(isConfidential).catch(() => {})
+    giveTurn = await takeTurn(parts)
     const running = runIt(parts, given, context, (update) => edits.update(update))
     const waitMs = command.cost === 'heavy' ? HEAVY_WAIT_MS : LIGHT_WAIT_MS
     if (!(await endsWithin(clock, running, waitMs))) {
-      const isConfidential = given.confidential ?? isForAskerAlone(command, input)
       // A refused acknowledgement ends neither the command nor the attempt to answer.
       await answer.defer(isConfidential).catch(() => {})
     }
@@ -65,7 +71,22 @@ export async function giveCommand(parts: BotParts, given: GivenCommand, answer: 
     const known = toKizunaError(error)
     if (known !== error) parts.log.error('answer broke', { command: command.name, cause: error })
     await answer.fail(errorView(context, known, command.name))
+  } finally {
+    giveTurn()
   }
+}
+
+/** Waits for its turn to begin. It ends with the command, or before, so that what takes long is in nobody's way. */
+async function takeTurn({ turns, services }: BotParts): Promise<() => void> {
+  await turns.take()
+  let isHeld = true
+  const give = () => {
+    if (isHeld) turns.give()
+    isHeld = false
+    timer.stop()
+  }
+  const timer = services.clock.after(TURN_MS_MAX, give)
+  return give
 }
 
 /** What views need to know about asker and bot. */

@@ -5,6 +5,7 @@ import { commandList } from '../../commands/command-list.ts'
 import type { CommandRunner } from '../../commands/run-command.ts'
 import { AbortedError } from '../../core/errors.ts'
 import type { Secret } from '../../core/secret.ts'
+import { TokenBucket } from '../../core/token-bucket.ts'
 import type { Services } from '../../node/services.ts'
 import { channelsSeenBy } from './archive/channels-seen.ts'
 import { type ArchiveKeeping, keepArchives } from './archive/keep-archives.ts'
@@ -29,10 +30,15 @@ import { publishRegistration } from './registration/publish-registration.ts'
 import { CallbackSender } from './rest/callback-sender.ts'
 import { type FetchParts, guardedFetch } from './rest/guarded-fetch.ts'
 import { RefusalCount } from './rest/refusal-count.ts'
+import { Turns } from './turns.ts'
 
 /** The webhooks of interactions are no part of the bot's own 50 requests a second. */
 const WEBHOOKS_PER_SECOND = 2_000
 const REQUEST_MS_MAX = 15_000
+/** In all channels together; Discord takes five messages in five seconds for each. */
+const LATE_ANSWERS = { perSecond: 1, burst: 20 } as const
+/** Commands that begin at once; when more come, they are acknowledged first, which costs far less than any of them. */
+const BEGINNING_MAX = 32
 
 /** How the bot is started. */
 export interface DiscordBotOptions {
@@ -110,6 +116,7 @@ class Bot implements DiscordBot {
       }),
       look: config.discordLook,
       log,
+      turns: new Turns(BEGINNING_MAX),
       identity: () => this.#identity ?? NOBODY,
       rolesOf: (guild) => {
         const { client } = this.#gateway
@@ -121,6 +128,7 @@ class Bot implements DiscordBot {
       },
       readsMessages: () => this.#readsMessages,
       commandIds: this.#commandIds,
+      lateAnswers: new TokenBucket(clock, LATE_ANSWERS),
       stopping: this.#stopping.signal,
     }
     const { intents, unknown } = intentsOf(config.discordIntents)
@@ -174,6 +182,7 @@ class Bot implements DiscordBot {
     await this.#archives?.stop()
     await this.#gateway.stop()
     this.#callbacks.close()
+    this.#parts.members.write()
     this.#services.health.remove('discord')
   }
 

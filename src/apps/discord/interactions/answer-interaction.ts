@@ -46,9 +46,10 @@ export async function answerInteraction(
       await sendCallback(to, body)
       metrics.observeSeconds('kizuna_discord_first_answer_seconds', (clock.monotonic() - startedAt) / 1000)
     }
-    const { webhooks, rest, log, look, stopping } = parts
+    const { webhooks, rest, log, look, stopping, lateAnswers } = parts
+    const mayAnswerLate = () => lateAnswers.tryTake(1) === 0
     made ??= new InteractionAnswer(
-      { sendCallback: send, webhooks, rest, clock, random, log, look, say, stopping },
+      { sendCallback: send, webhooks, rest, clock, random, log, look, say, stopping, mayAnswerLate },
       interaction,
       mode,
     )

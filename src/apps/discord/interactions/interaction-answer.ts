@@ -47,6 +47,8 @@ export interface InteractionAnswerParts {
   say: Say
   /** Aborts when the bot stops. */
   stopping: AbortSignal
+  /** Whether a late answer may still be said in a channel: after an overload thousands would follow each other there. */
+  mayAnswerLate: () => boolean
 }
 
 /** `new`: an answer of its own. `update`: the message whose button was pressed changes. */
@@ -217,6 +219,7 @@ export class InteractionAnswer implements FormAnswer {
   async #sayInChannel(view: View): Promise<void> {
     const channel = this.#interaction.channel?.id
     if (channel === undefined || this.#isConfidential || view.confidential === true) return
+    if (!this.#parts.mayAnswerLate()) return
     const user = this.#interaction.member?.user ?? this.#interaction.user
     const note = this.#parts.say('lateAnswer', { mention: `<@${user?.id ?? ''}>` })
     const intro: View = { kind: 'note', tone: 'plain', text: note }
