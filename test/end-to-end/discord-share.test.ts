@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { type Bot, BotGroup } from '../fixtures/discord-bots.ts'
+import { isProgress } from '../fixtures/discord-recipes.ts'
 import {
   bytesOf,
   controlsOf,
@@ -140,6 +141,21 @@ test('/share on one bot, its node killed, /get on another gives the same bytes [
 
   const wrong = ask(3, heath, 'get', { id: `${key.slice(0, -4)}aaaa` })
   assert.equal(isEphemeral(await wrong.outcome(undefined, ANSWER_MS)), true)
+})
+
+test('what is too large for Discord is told with a link instead of a file [K-53]', async () => {
+  const size = grove.guild.bytesMax + 1
+  const file = group.discord.upload('forest.bin', randomBytes(size))
+  const asked = ask(1, grove, 'share', { file })
+  const shared = await asked.until((message) => controlsOf(message).length > 0, ANSWER_MS)
+  const key = /baf[a-z2-7]{50,}/.exec(textOf(shared))?.[0] ?? assert.fail(textOf(shared))
+  const got = await ask(2, grove, 'get', { id: key }).until(
+    (message) => !isProgress(textOf(message)),
+    ANSWER_MS,
+  )
+  assert.equal(got.attachments.length, 0)
+  assert.match(textOf(got), /kizuna get|https?:\/\//)
+  assert.ok(textOf(got).includes(key))
 })
 
 test('a button of an answer goes on working after the bot was started again', async () => {

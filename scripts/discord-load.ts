@@ -1,0 +1,45 @@
+/**
+ * `npm run test:load`: a real bot against the stand-in of Discord: 50 commands a second for ten minutes, then 2,000 at
+ * once. None may stay unanswered, Discord's three seconds hold, and 99 of 100 first answers come within half a second.
+ *
+ *     npm run test:load -- --minutes 1 --per-second 50 --burst 2000
+ */
+import { parseArgs } from 'node:util'
+import { BotGroup } from '../test/fixtures/discord-bots.ts'
+import { burst, Crowd, type LoadResult, steady } from '../test/fixtures/discord-load.ts'
+
+const P99_MS_MAX = 500
+/** So many servers that 2,000 questions at once are within what each may ask. */
+const GUILDS = 8
+const WARM_UP = { perSecond: 20, seconds: 3 }
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    'per-second': { type: 'string', default: '50' },
+    burst: { type: 'string', default: '2000' },
+  },
+})
+
+await using group = await BotGroup.open({ judge: false })
+const crowd = new Crowd(group, GUILDS)
+const bot = await group.start('alder', { guilds: crowd.guilds })
+const { id } = (await bot.node.call('share', { text: 'An oak.', name: 'oak.txt' })) as { id: string }
+await steady(crowd, bot, { ...WARM_UP, id })
+
+const perSecond = Number(values['per-second'])
+const even = await steady(crowd, bot, { perSecond, seconds: Number(values.minutes) * 60, id })
+const isEven = print(`${perSecond} a second for ${values.minutes} min`, even, P99_MS_MAX)
+const count = Number(values.burst)
+const isBurst = print(`${count} at once`, await burst(crowd, bot, count, id), Number.POSITIVE_INFINITY)
+group.assertNoTokenInLogs()
+if (!isEven || !isBurst) process.exitCode = 1
+
+function print(what: string, result: LoadResult, p99Max: number): boolean {
+  const isGood = result.unanswered === 0 && result.refused === 0 && result.p99 < p99Max
+  const { sent, unanswered, refused, p50, p99, max, tookMs, cpuMs } = result
+  console.log(
+    `${isGood ? 'good' : 'BAD '}  ${what}: ${sent} sent, ${unanswered} unanswered, ${refused} refused; first answer after ${p50} ms (half), ${p99} ms (99 of 100), ${max} ms (last); ${Math.round(tookMs / 1000)} s, ${cpuMs} ms of processor time`,
+  )
+  return isGood
+}
