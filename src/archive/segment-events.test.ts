@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { isKizunaError } from '../core/kizuna-error.ts'
@@ -107,6 +108,24 @@ test('what is no segment is refused, and bad lines in one are left out', async (
     ),
   )
   assert.equal(events.length, 2)
+})
+
+test('the lines of the page on the format are read as they stand', async () => {
+  const page = readFileSync(new URL('../../docs/protocol/archive-segments.md', import.meta.url), 'utf8')
+  const lines = (/```jsonl\n([\s\S]*?)\n```/.exec(page)?.[1] ?? '').split('\n')
+  const { events, ...head } = await unpackSegment(pack(...lines))
+  assert.deepEqual(head, { group: 'discord:1', number: 1 })
+  assert.equal(events.length, lines.length - 1, 'none is passed over')
+  const kinds = new Set(events.map(({ event }) => event))
+  assert.deepEqual([...kinds].sort(), [
+    'attachment',
+    'channel',
+    'deleted',
+    'erased',
+    'left',
+    'returned',
+    'said',
+  ])
 })
 
 test('a member cannot speak for another community, rename its channels or take out what somebody else kept', async () => {
