@@ -1,4 +1,4 @@
-import { BufferPool } from '../core/buffer-pool.ts'
+import { type BufferPool, sharedBuffers } from '../core/buffer-pool.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import { type Digester, inlineDigester } from '../core/digester.ts'
@@ -48,7 +48,7 @@ export interface ContentParts {
   leases?: ChunkLeases
   /** Hashes what comes and what goes. @default in this thread */
   digester?: Digester
-  /** Memory for chunks under way. @default a pool of our own */
+  /** Memory for chunks under way. @default the pool of this process */
   buffers?: BufferPool
   network: Network
   community: Community
@@ -64,7 +64,7 @@ export interface ContentParts {
 
 /** The content service over its parts; call `start` before use. */
 export function createContent(parts: ContentParts, given: Partial<ContentOptions> = {}): Content {
-  const { network, chunks, clock, metrics, digester = inlineDigester, buffers = new BufferPool() } = parts
+  const { network, chunks, clock, metrics, digester = inlineDigester, buffers = sharedBuffers } = parts
   const log = parts.log.named('content')
   const leases = parts.leases ?? new ChunkLeases()
   const options = contentOptions(given, network.peerId)

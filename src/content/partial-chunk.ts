@@ -1,4 +1,4 @@
-import { BufferPool } from '../core/buffer-pool.ts'
+import { type BufferPool, sharedBuffers } from '../core/buffer-pool.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import type { PeerId } from '../core/signing-key.ts'
 
@@ -19,7 +19,7 @@ export class PartialChunk {
   readonly #parts: Part[] = []
 
   /** @param buffers where the bytes get their memory; whoever takes them from a whole chunk is their user. */
-  constructor(buffers: BufferPool = new BufferPool()) {
+  constructor(buffers: BufferPool = sharedBuffers) {
     this.#buffers = buffers
   }
 

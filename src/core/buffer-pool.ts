@@ -60,6 +60,9 @@ export class BufferPool {
   }
 }
 
+/** The pool of this process: many nodes in one keep no more spare memory than one. */
+export const sharedBuffers = new BufferPool()
+
 function freshBytes(sizeBytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer)
 }
