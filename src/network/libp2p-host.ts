@@ -28,6 +28,7 @@ import type { Transports } from './dialler.ts'
 import { findOnLan } from './discovery/lan.ts'
 import type { Relays } from './discovery/relays.ts'
 import { ListenFailedError, PortTakenError } from './errors.ts'
+import { withMessageLimit } from './kad-limits.ts'
 import { lateUpnp } from './late-upnp.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import type { Libp2pNetworkOptions } from './libp2p-options.ts'
@@ -128,6 +129,7 @@ async function start(
     webSockets(),
     ...(options.relayClient ? [relays.transport()] : []),
   ]
+  const countBadFrame = () => metrics.count('kizuna_network_bad_frames_total')
   const services = {
     identify: identify({ timeout: 5_000 }),
     identifyPush: identifyPush(),
@@ -149,7 +151,7 @@ async function start(
     ...(options.relayClient ? { dcutr: dcutr() } : {}),
     ...(options.autonat ? { autonat: autoNATv2() } : {}),
     ...(options.upnp ? { upnp: lateUpnp({ clock, log: parts.log }) } : {}),
-    ...(options.dht ? { dht: kademlia(options) } : {}),
+    ...(options.dht ? { dht: withMessageLimit(kademlia(options), countBadFrame) } : {}),
     ...(options.relayServer === false ? {} : { relay: relayServer(options, plan) }),
   }
   const init = {
