@@ -1,6 +1,7 @@
 /** The bot on a Discord of our own, with a real node behind it: each command's way from a click to its answer. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eventually } from '../../src/node/start-nodes.suite.ts'
 import { bytesOf, isEphemeral, mentionsMade, textOf } from '../fixtures/discord-stand-in/read-message.ts'
 import type { WireMessage } from '../fixtures/discord-stand-in/world-entities.ts'
 import { BotWorld } from './discord-bot-world.ts'
@@ -38,7 +39,7 @@ test('a file is shared by its attachment and comes back as one [K-52] [K-53]', a
   discord.assertClean()
 })
 
-test('text, lists, facts, keeping and forgetting answer on their surface [K-12] [K-54] [K-55]', async () => {
+test('text, lists, facts, keeping and forgetting answer on their surface [K-12] [K-14] [K-54] [K-55]', async () => {
   await using world = await BotWorld.open()
   await world.start()
   const { discord, channel, alder: by } = world
@@ -53,7 +54,9 @@ test('text, lists, facts, keeping and forgetting answer on their surface [K-12] 
   assert.match(textOf(await slash('list')), /words\.txt/)
   assert.match(textOf(await slash('describe', { id })), /words\.txt/)
   assert.match(textOf(await slash('keep', { id })), /Kept/)
-  assert.match(textOf(await slash('status')), /Up for/)
+  const status = textOf(await slash('status'))
+  assert.match(status, /Up for/)
+  assert.match(status, /✅ discord/)
   assert.match(textOf(await slash('peers')), /No peer/)
   assert.match(textOf(await slash('sync')), /Exchanged/)
   assert.match(textOf(await slash('doctor')), /Permissions here/)
@@ -143,4 +146,27 @@ test('interactions that come by HTTP, signed, go the same way; forged ones do no
   const long = await fetch(url, { method: 'POST', body: 'x'.repeat(1_100_000) }).catch(() => undefined)
   assert.ok(long === undefined || long.status === 413)
   discord.assertClean()
+})
+
+test('a new server is welcomed once; its people are answered; leaving it ends what they were [A-20]', async () => {
+  await using world = await BotWorld.open()
+  const { node } = await world.start()
+  const { discord, birch } = world
+  await discord.registered()
+  const meadow = discord.addGuild({ name: 'Meadow', owner: birch, applications: [] })
+  const channel = meadow.addChannel('general')
+  const welcomes = () =>
+    discord.messagesIn(channel).filter((message) => /Kizuna is here/.test(textOf(message)))
+  meadow.install(discord.application)
+  await eventually('a welcome', () => welcomes().length === 1)
+  const asked = discord.interact({ kind: 'slash', name: 'list', by: birch, channel })
+  assert.match(textOf(await asked.reply()), /Nothing is shared/)
+  const known = () => node.services.index.get('SELECT 1 FROM discord_member WHERE guild = ?', meadow.id)
+  await eventually('it is noted', () => known() !== undefined)
+  meadow.uninstall(discord.application)
+  await eventually('it is forgotten', () => known() === undefined)
+  meadow.install(discord.application)
+  const again = discord.interact({ kind: 'slash', name: 'ping', by: birch, channel })
+  assert.match(textOf(await again.reply()), /Pong!/)
+  assert.equal(welcomes().length, 1)
 })

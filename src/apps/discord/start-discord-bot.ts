@@ -19,6 +19,7 @@ import { intentsOf, type OpenClient } from './gateway/open-client.ts'
 import { SupervisedGateway } from './gateway/supervised-gateway.ts'
 import { GuildSettingsTable } from './guilds/guild-settings.ts'
 import { KnownMembers } from './guilds/known-members.ts'
+import { Notices } from './guilds/notices.ts'
 import { welcome } from './guilds/welcome.ts'
 import { readPublicKey } from './http/request-signature.ts'
 import { type InteractionEntrance, serveInteractions } from './http/serve-interactions.ts'
@@ -77,6 +78,7 @@ class Bot implements DiscordBot {
   readonly #callbacks: CallbackSender
   readonly #delivery = new ContentDelivery()
   readonly #stopping = new AbortController()
+  readonly #watch: Notices
   readonly #commandIds = new Map<string, string>()
   readonly #notices: string[] = []
   #entrance: InteractionEntrance | undefined
@@ -131,6 +133,14 @@ class Bot implements DiscordBot {
       lateAnswers: new TokenBucket(clock, LATE_ANSWERS),
       stopping: this.#stopping.signal,
     }
+    this.#watch = new Notices({
+      clock,
+      log,
+      rest,
+      look: config.discordLook,
+      guilds: this.#parts.guilds,
+      degraded: () => services.state.degraded(),
+    })
     const { intents, unknown } = intentsOf(config.discordIntents)
     if (unknown.length > 0)
       this.#notices.push(`discordIntents names no intents of Discord: ${unknown.join(', ')}.`)
@@ -178,6 +188,7 @@ class Bot implements DiscordBot {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new AbortedError({ what: 'The command' }))
+    this.#watch.stop()
     await this.#entrance?.stop()
     await this.#archives?.stop()
     await this.#gateway.stop()
@@ -244,6 +255,7 @@ class Bot implements DiscordBot {
     for (const [name, id] of ids) this.#commandIds.set(name, id)
     await this.#archives?.stop()
     this.#archives = keepArchives(client, this.#services, { readsMessages: () => this.#readsMessages })
+    this.#watch.start()
     log.info('ready', { guilds: client.guilds.cache.size, commands: ids.size })
   }
 

@@ -66,6 +66,16 @@ export class GuildSettingsTable {
     return settings
   }
 
+  /** Servers that want notices, at most `limit`. */
+  withNotices(limit: number): string[] {
+    return this.#index
+      .all<{ guild: string }>(
+        `SELECT guild FROM discord_guild WHERE settings ->> 'noticesChannel' IS NOT NULL LIMIT ?`,
+        limit,
+      )
+      .map(({ guild }) => guild)
+  }
+
   /** True the first time only: then the server is to be welcomed. */
   firstMeeting(guild: string, at: number): boolean {
     return (

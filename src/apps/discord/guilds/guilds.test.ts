@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { silentLogger } from '../../../core/log.ts'
 import { VirtualClock } from '../../../core/virtual-clock.ts'
 import { openIndexDatabase } from '../../../storage/index-database.ts'
 import { MemoryDisk } from '../../../storage/memory-disk.ts'
 import { GuildSettingsTable, isPrefix } from './guild-settings.ts'
 import { KnownMembers } from './known-members.ts'
+import { Notices } from './notices.ts'
 
 const openMemoryIndex = () => openIndexDatabase(new MemoryDisk().openDatabase('index.db'))
 const DAY_MS = 24 * 60 * 60_000
@@ -74,4 +76,32 @@ test('what is kept about a person can be shown and erased', async () => {
   assert.equal(members.has('discord:1'), false)
   members.note('discord:1', '9', true)
   assert.equal(members.has('discord:1'), true, 'whoever asks again is known again')
+})
+
+test('servers that chose a channel are told once when the node needs a look, and once when it is well', async () => {
+  const guilds = new GuildSettingsTable(openMemoryIndex())
+  guilds.change('9', { noticesChannel: '55', language: 'fr' })
+  guilds.change('8', { prefix: '?' })
+  const sent: string[] = []
+  let degraded = ['disk']
+  const notices = new Notices({
+    clock: new VirtualClock(),
+    log: silentLogger,
+    look: 'plain',
+    guilds,
+    degraded: async () => degraded,
+    rest: {
+      post: async (route, request) => {
+        const { content } = (request as { body: { content: string } }).body
+        sent.push(`${route} ${content}`)
+      },
+    },
+  })
+  await notices.look()
+  await notices.look()
+  assert.deepEqual(sent, ['/channels/55/messages À regarder: disk'])
+  degraded = []
+  await notices.look()
+  assert.equal(sent.at(-1), '/channels/55/messages Tout va bien.')
+  assert.equal(sent.length, 2)
 })

@@ -6,7 +6,7 @@ import { MessageUnreadableError, WrongPlaceError } from '../errors.ts'
 import { giveCommand } from '../give-command.ts'
 import { type GuildChange, type GuildSettings, isPrefix } from '../guilds/guild-settings.ts'
 import type { ViewContext } from '../views/view-context.ts'
-import { LANGUAGE_NAMES, sayIn } from '../words/say.ts'
+import { LANGUAGE_NAMES } from '../words/say.ts'
 import type { Asked } from './answer-interaction.ts'
 import { prefixForm } from './forms.ts'
 
@@ -144,9 +144,4 @@ function roles(id: string, placeholder: string, chosen: readonly string[]): View
 
 function rolesShown(ids: readonly string[], nobody: string): string {
   return ids.length === 0 ? nobody : ids.map((id) => `<@&${id}>`).join(' ')
-}
-
-/** The language of a server, for what nobody asked for. */
-export function guildSay(settings: GuildSettings) {
-  return sayIn(settings.language)
 }

@@ -1,4 +1,4 @@
-import type { APIMessage, APIMessageApplicationCommandInteraction } from 'discord.js'
+import type { APIMessage } from 'discord.js'
 import { toKizunaError } from '../../../core/kizuna-error.ts'
 import type { Answer } from '../answers/answer.ts'
 import { code, safeText } from '../answers/safe-text.ts'
@@ -78,6 +78,3 @@ class OneOfMany implements Answer {
     this.line = `❌ ${view.text ?? ''}`
   }
 }
-
-/** The interaction behind it. */
-export type StoreInteraction = APIMessageApplicationCommandInteraction

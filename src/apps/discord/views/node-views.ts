@@ -28,7 +28,7 @@ export interface StatusResult {
   durability: { belowTarget: number; unreadable: number }
   queues: { repair: number }
   degraded: string[]
-  subsystems?: { name: string; state: string; error?: string }[]
+  health: { name: string; state: string; error?: string | null }[]
 }
 
 /** What `peers` answers. */
@@ -68,7 +68,7 @@ export function statusView({ say }: ViewContext, result: StatusResult): View {
     ...result.degraded,
     ...(durability.unreadable > 0 ? [`${durability.unreadable} × ${say('lost')}`] : []),
   ]
-  const parts = result.subsystems ?? []
+  const parts = result.health
   return {
     kind: 'card',
     tone: looks.length > 0 || parts.some(({ state }) => state === 'down') ? 'warning' : 'good',
@@ -99,7 +99,7 @@ export function statusView({ say }: ViewContext, result: StatusResult): View {
     ],
     lines: parts.map(
       ({ name, state, error }) =>
-        `${MARKS[state] ?? '·'} ${safeText(name, 40)}${error === undefined ? '' : `: ${safeText(error, 160)}`}`,
+        `${MARKS[state] ?? '·'} ${safeText(name, 40)}${error == null ? '' : `: ${safeText(error, 160)}`}`,
     ),
   }
 }
