@@ -55,6 +55,7 @@ export function drawLines(lines: readonly PlotLine[], titles: PlotTitles): strin
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13">`,
+    `<title>${titles.title}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     text(MARGIN.left, 28, titles.title, 'font-size="16" font-weight="bold"'),
     ...ticks,
