@@ -1,23 +1,16 @@
-import type { Content } from '../content/content.ts'
-import type { Clock, Timer } from '../core/clock.ts'
+import type { Timer } from '../core/clock.ts'
 import { toKizunaError } from '../core/kizuna-error.ts'
-import type { Logger } from '../core/log.ts'
-import type { Metrics } from '../core/metrics.ts'
 import type { PersonalDataSource } from '../core/personal-data.ts'
-import type { Random } from '../core/random.ts'
-import type { PeerId } from '../core/signing-key.ts'
-import type { Membership } from '../records/membership.ts'
-import type { RecordSets } from '../records/record-sets.ts'
-import type { Disk } from '../storage/disk.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import { openArchiveDatabase } from './archive-database.ts'
+import type { ArchiveOptions, ArchiveParts } from './archive-options.ts'
 import { archivePersonalData } from './archive-personal-data.ts'
 import type { ArchiveSource } from './archive-source.ts'
 import { type ArchiveStatus, archiveStatus } from './archive-status.ts'
 import type { ObservedChannel, ObservedMessage } from './archived-message.ts'
 import { AttachmentKeeper } from './attachment-keeper.ts'
 import { type ChannelRow, Channels, type Checkpoint, type CheckpointChange } from './channels.ts'
-import { type EraseParts, erasePerson, finishErasing, tellOfPerson } from './erase.ts'
+import { type EraseParts, erasePerson, finishErasing, leaveOut, takeIn } from './erase.ts'
 import { ArchiveSourceAwayError, ChannelUnknownError } from './errors.ts'
 import { type ExportSummary, type ExportWish, exportArchive } from './export-archive.ts'
 import { MessageLog, rowsBetween, type SeenOutcome } from './message-log.ts'
@@ -36,31 +29,6 @@ import { SegmentSealer } from './segment-sealer.ts'
 
 /** How often it looks whether segments are to be published. */
 const SEAL_CHECK_MS = 30_000
-
-/** What an archive needs. */
-export interface ArchiveParts {
-  disk: Disk
-  content: Content
-  records: RecordSets
-  membership: Membership
-  clock: Clock
-  random: Random
-  log: Logger
-  metrics: Metrics
-  self: PeerId
-}
-
-/** How an archive keeps. */
-export interface ArchiveOptions {
-  /** Whole copies of what gets copies. */
-  copies: number
-  /** A larger attachment is noted and not fetched. @default 100 MiB */
-  attachmentBytesMax?: number
-  /** Attachments fetched at once. @default 4 */
-  attachmentsAtOnce?: number
-  /** News waits so long before it is published, unless a segment is full. @default five minutes */
-  sealAfterMs?: number
-}
 
 /**
  * Keeps a conversation that happens elsewhere: messages with their versions, attachments by their hash, words to find
@@ -269,24 +237,11 @@ export class Archive {
 
   /** Nothing of theirs is kept from now on; attachments of theirs that still wait are left. */
   optOut(person: string): void {
-    const at = this.#parts.clock.now()
-    this.#commit(() => {
-      this.#people.leave(person, at)
-      tellOfPerson({ segments: this.#segments }, 'left', person, at)
-      this.#database.run(
-        `UPDATE attachment SET state = 'failed', reason = 'its author opted out' WHERE state = 'waiting' AND message IN
-         (SELECT row FROM message JOIN person ON person.no = author WHERE person.id = ?)`,
-        person,
-      )
-    })
+    this.#commit(() => leaveOut(this.#eraseParts(), person))
   }
 
   optIn(person: string): void {
-    const at = this.#parts.clock.now()
-    this.#commit(() => {
-      this.#people.comeBack(person)
-      tellOfPerson({ segments: this.#segments }, 'returned', person, at)
-    })
+    this.#commit(() => takeIn(this.#eraseParts(), person))
   }
 
   isOptedOut(person: string): boolean {
@@ -313,6 +268,8 @@ export class Archive {
 
   /** Reads what other members published, until the signal aborts. */
   load(signal: AbortSignal): Promise<{ read: number; left: number }> {
+    // Nobody who asks waits for publishing when there is nothing to read.
+    if (this.#loader.left === 0) return Promise.resolve({ read: 0, left: 0 })
     return this.#inTurn(() => this.#loader.load(AbortSignal.any([signal, this.#stopping.signal])))
   }
 

@@ -40,6 +40,24 @@ export async function erasePerson(parts: EraseParts, person: string): Promise<nu
   return count
 }
 
+/** Nothing of somebody is kept from now on; part of the caller's transaction. */
+export function leaveOut(parts: EraseParts, person: string): void {
+  const at = parts.clock.now()
+  parts.people.leave(person, at)
+  tellOfPerson(parts, 'left', person, at)
+  parts.database.run(
+    `UPDATE attachment SET state = 'failed', reason = 'its author opted out' WHERE state = 'waiting' AND message IN
+     (SELECT row FROM message JOIN person ON person.no = author WHERE person.id = ?)`,
+    person,
+  )
+}
+
+/** Somebody takes part again; part of the caller's transaction. */
+export function takeIn(parts: EraseParts, person: string): void {
+  parts.people.comeBack(person)
+  tellOfPerson(parts, 'returned', person, parts.clock.now())
+}
+
 /** Goes on with what a crash interrupted. */
 export async function finishErasing(parts: EraseParts): Promise<void> {
   const unfinished = parts.database.all<{ id: string }>(
@@ -51,7 +69,7 @@ export async function finishErasing(parts: EraseParts): Promise<void> {
 }
 
 /** Says in every community's segments what somebody wants, so that whoever comes to keep them heeds it; part of a transaction. */
-export function tellOfPerson(
+function tellOfPerson(
   { segments }: Pick<EraseParts, 'segments'>,
   kind: 'erased' | 'left' | 'returned',
   person: string,
