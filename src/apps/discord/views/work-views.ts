@@ -75,7 +75,7 @@ export type ArchiveResult =
   | { action: 'start' | 'stop'; channel: { id: string; name: string } }
   | { action: 'status'; channels: readonly KeptChannel[] }
   | { action: 'search'; query: string; hits: readonly Hit[]; more: boolean }
-  | { action: 'export'; path: string }
+  | { action: 'export'; path: string | null }
   | { action: 'optout' | 'optin' }
 
 interface KeptChannel {
@@ -104,7 +104,8 @@ export function archiveView(context: ViewContext, result: ArchiveResult): View {
       const { action: _action, path, ...rest } = result
       return {
         ...plainDataView(context, say('archive.title'), rest),
-        text: say('archive.exported', { path: code(path) }),
+        // An export that was only shared lies nowhere on the node.
+        ...(path === null ? {} : { text: say('archive.exported', { path: code(path) }) }),
       }
     }
     default:
