@@ -38,6 +38,8 @@ import { UnfinishedWork } from './unfinished-work.ts'
 
 /** Open tasks that one node may have asked for. */
 export const OPEN_TASKS_MAX = 10_000
+/** Of those, tasks that one person asked for. */
+const OPEN_OF_ONE_MAX = 2_000
 const TICK_MS = 1_000
 /** Electors of our own lasting tasks are asked this often, in ticks. */
 const WATCH_TICKS = 5
@@ -158,6 +160,8 @@ class NodeTasks implements Tasks {
     if (this.#board.size >= OPEN_TASKS_MAX) {
       throw new QueueFullError({ queue: 'tasks', limit: OPEN_TASKS_MAX })
     }
+    if (this.#store.countOpen(request.requestedBy) >= OPEN_OF_ONE_MAX)
+      throw new QueueFullError({ queue: `tasks of ${request.requestedBy}`, limit: OPEN_OF_ONE_MAX })
     const { spec, isNew } = await askForTask({ ...this.#parts, store: this.#store }, request)
     if (isNew) this.#board.add(spec, request)
     return this.get(spec.id)

@@ -14,7 +14,8 @@ import { signOutcome } from './task-record.ts'
 const task = '0'.repeat(32) as TaskId
 const keys = [1, 2, 3, 4].map((fill) => signingKeyFromSeed(new Uint8Array(32).fill(fill)))
 const space: SpaceId = spaceIdFromBytes(new Uint8Array(32))
-const rules = { once: false, expiresAt: 10 ** 13 }
+const requester = keyOf(3).peerId
+const rules = { once: false, requester, expiresAt: 10 ** 13 }
 
 function bookOf() {
   const clock = new VirtualClock()
@@ -134,18 +135,18 @@ test('given back in good order, the next one has it at once; a late repeat of th
 test('cancelled is cancelled, unless the outcome came first', () => {
   const { book } = bookOf()
   book.claim(name(0, 1), rules)
-  assert.equal(book.cancel(task, 0, 10 ** 13), true)
+  assert.equal(book.cancel(task, 0, rules), true)
   assert.equal(reasonOf(book.commit(outcomeOf(0, 1))), 'cancelled')
   assert.equal(reasonOf(book.claim(name(1, 2), rules)), 'cancelled')
   const other = bookOf().book
   other.claim(name(0, 1), rules)
   other.commit(outcomeOf(0, 1))
-  assert.equal(other.cancel(task, 0, 10 ** 13), false)
+  assert.equal(other.cancel(task, 0, rules), false)
 })
 
 test('forgets tasks whose time is long over', () => {
   const { book } = bookOf()
-  book.claim(name(0, 1), { once: false, expiresAt: 5_000 })
+  book.claim(name(0, 1), { ...rules, expiresAt: 5_000 })
   book.forget(5_000)
   assert.notEqual(book.view(task, 0), undefined)
   book.forget(5_001)

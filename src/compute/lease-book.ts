@@ -7,14 +7,16 @@ import type { TaskId, TaskOutcome } from './task.ts'
 export const LEASE_MS = 30_000
 /** After this many distinct workers failed a part, nobody gets it any more: the task is what is wrong. */
 export const POISON_WORKERS = 3
-/** Tasks of others that an elector remembers; a full book grants nothing new. */
-const ROWS_MAX = 20_000
+/** Parts that an elector remembers, of all and of one requester; beyond it nothing new is granted. */
+const ROWS_MAX = 40_000
+const ROWS_PER_REQUESTER_MAX = 15_000
 
 const MIGRATIONS = [
   `CREATE TABLE task_lease (
      task TEXT NOT NULL, part INTEGER NOT NULL, epoch INTEGER NOT NULL, claim INTEGER NOT NULL, holder TEXT, stage INTEGER NOT NULL, once INTEGER NOT NULL,
      outcome BLOB, outcome_epoch INTEGER, cancelled INTEGER NOT NULL, failed_by TEXT NOT NULL,
-     expires_at INTEGER NOT NULL, PRIMARY KEY (task, part)) STRICT, WITHOUT ROWID`,
+     requester TEXT NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (task, part)) STRICT, WITHOUT ROWID;
+   CREATE INDEX task_lease_requester ON task_lease (requester)`,
 ]
 
 /** Why an elector says no. */
@@ -30,6 +32,15 @@ export const LEASE_REFUSALS = [
   'full',
 ] as const
 export type LeaseRefusal = (typeof LEASE_REFUSALS)[number]
+
+/** What the task's record says that matters to its electors. */
+export interface LeaseRules {
+  /** No other claim after a beginning. */
+  once: boolean
+  requester: PeerId
+  /** When the task ends, ms since 1970. */
+  expiresAt: number
+}
 
 /** An elector's answer; `epoch` is the highest it has promised, so that a claimer knows what to ask for next. */
 export type LeaseAnswer =
@@ -99,12 +110,11 @@ export class LeaseBook {
 
   /**
    * Grants a lease. The same claim may be repeated, when an answer was lost.
-   * @param rules `once`: no other epoch after a beginning. `expiresAt`: when the task ends, ms since 1970.
    */
-  claim(name: LeaseName, rules: { once: boolean; expiresAt: number }): LeaseAnswer {
+  claim(name: LeaseName, rules: LeaseRules): LeaseAnswer {
     return this.#parts.index.transaction(() => {
       const row = this.#row(name)
-      if (row === undefined && this.#count() >= ROWS_MAX) return no('full', 0)
+      if (row === undefined && this.#isFull(rules.requester)) return no('full', 0)
       const refusal = row === undefined ? undefined : this.#refuseClaim(name, row)
       if (refusal !== undefined) return refusal
       const isRepeated = row !== undefined && isSame(row, name)
@@ -114,8 +124,8 @@ export class LeaseBook {
         return no('poisoned', row?.epoch ?? 0)
       }
       this.#parts.index.run(
-        `INSERT INTO task_lease (task, part, epoch, claim, holder, stage, once, cancelled, failed_by, expires_at)
-         VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, ?)
+        `INSERT INTO task_lease (task, part, epoch, claim, holder, stage, once, cancelled, failed_by, requester, expires_at)
+         VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?)
          ON CONFLICT (task, part) DO UPDATE SET
            stage = CASE WHEN epoch = excluded.epoch THEN stage ELSE 0 END,
            epoch = excluded.epoch, claim = excluded.claim, holder = excluded.holder, failed_by = excluded.failed_by`,
@@ -126,6 +136,7 @@ export class LeaseBook {
         name.worker,
         rules.once ? 1 : 0,
         JSON.stringify(failedBy),
+        rules.requester,
         rules.expiresAt,
       )
       this.#extend(name)
@@ -189,15 +200,17 @@ export class LeaseBook {
   }
 
   /** Nobody gets the part any more, and what is made of it is not taken. False when it has its outcome. */
-  cancel(task: TaskId, part: number, expiresAt: number): boolean {
+  cancel(task: TaskId, part: number, of: Pick<LeaseRules, 'requester' | 'expiresAt'>): boolean {
     const row = this.#row({ task, part })
     if (row?.outcome != null) return false
+    if (row === undefined && this.#isFull(of.requester)) return false
     this.#parts.index.run(
-      `INSERT INTO task_lease (task, part, epoch, claim, stage, once, cancelled, failed_by, expires_at)
-       VALUES (?, ?, 0, 0, 0, 0, 1, '[]', ?) ON CONFLICT (task, part) DO UPDATE SET cancelled = 1`,
+      `INSERT INTO task_lease (task, part, epoch, claim, stage, once, cancelled, failed_by, requester, expires_at)
+       VALUES (?, ?, 0, 0, 0, 0, 1, '[]', ?, ?) ON CONFLICT (task, part) DO UPDATE SET cancelled = 1`,
       task,
       part,
-      expiresAt,
+      of.requester,
+      of.expiresAt,
     )
     return true
   }
@@ -229,6 +242,11 @@ export class LeaseBook {
     if (row === undefined || row.holder === null || this.#leftMs(name) > 0) return
     if (row.once === 1 && row.stage === STAGE.begun) return
     this.#free(name, failedAfterExpiry(row))
+  }
+
+  /** Forgets a task that is over for its one elector: what comes late is unknown then, and refused. */
+  drop(task: TaskId): void {
+    this.#parts.index.run('DELETE FROM task_lease WHERE task = ?', task)
   }
 
   /** Forgets tasks that ended before this date (ms since 1970). */
@@ -283,8 +301,15 @@ export class LeaseBook {
     )
   }
 
-  #count(): number {
-    return this.#parts.index.get<{ count: number }>('SELECT COUNT(*) AS count FROM task_lease')?.count ?? 0
+  #isFull(requester: PeerId): boolean {
+    const { index } = this.#parts
+    const all = index.get<{ count: number }>('SELECT COUNT(*) AS count FROM task_lease')
+    if ((all?.count ?? 0) >= ROWS_MAX) return true
+    const theirs = index.get<{ count: number }>(
+      'SELECT COUNT(*) AS count FROM task_lease WHERE requester = ?',
+      requester,
+    )
+    return (theirs?.count ?? 0) >= ROWS_PER_REQUESTER_MAX
   }
 
   #extend(name: { task: TaskId; part: number }): void {

@@ -182,9 +182,11 @@ export class OwnTasks {
       .map((row) => ({ ...row, worker: row.worker ?? undefined }))
   }
 
-  countOpen(): number {
+  /** Tasks of one person that have not ended. */
+  countOpen(requestedBy: string): number {
     const row = this.#index.get<{ count: number }>(
-      'SELECT COUNT(*) AS count FROM task_own WHERE ended_at IS NULL',
+      'SELECT COUNT(*) AS count FROM task_own WHERE requested_by = ? AND ended_at IS NULL',
+      requestedBy,
     )
     return row?.count ?? 0
   }

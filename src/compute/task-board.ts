@@ -122,7 +122,7 @@ export class TaskBoard {
       }
       const epoch = (book.view(spec.id, part.index)?.epoch ?? 0) + 1
       const name = { task: spec.id, part: part.index, epoch, claim: 0, worker }
-      const answer = book.claim(name, { once: spec.once, expiresAt: spec.endsAt })
+      const answer = book.claim(name, { ...spec, expiresAt: spec.endsAt })
       if (!answer.ok) continue
       part.state = 'leased'
       part.worker = worker
@@ -272,7 +272,7 @@ export class TaskBoard {
     good?: { result: TaskFacts; agreeing: number },
   ): void {
     const { store, book, clock, metrics } = this.#parts
-    const { id, endsAt, kind } = task.spec
+    const { id, kind } = task.spec
     this.#open.delete(id)
     task.state = state
     const percent = state === 'verified' ? 100 : Math.max(...task.parts.map((part) => part.percent))
@@ -281,7 +281,7 @@ export class TaskBoard {
     store.setState(id, { state, percent, note })
     // Before its leases are taken away: a crash between the two must not leave a task open that nobody may do.
     store.end(id, { state, agreeing, result, endedAt: dateNow(clock) })
-    if (isOwnedHere(task.spec)) for (const { index } of task.parts) book.cancel(id, index, endsAt)
+    if (isOwnedHere(task.spec)) book.drop(id)
     this.#append(task, { state, part: 0, worker: last, percent, note })
     metrics.count('kizuna_tasks_ended_total', { kind, state })
   }

@@ -100,7 +100,7 @@ export class TasksDoor {
     if (part !== 0) return yesOr(false)
     return this.#parts.book.claim(
       { task: spec.id, part, epoch, claim, worker: from },
-      { once: spec.once, expiresAt: spec.endsAt },
+      { ...spec, expiresAt: spec.endsAt },
     )
   }
 
@@ -131,7 +131,7 @@ export class TasksDoor {
   #cancel(bytes: Uint8Array, from: PeerId): LeaseAnswer {
     const spec = this.#task(bytes)
     if (spec.requester !== from || !spec.electors.includes(this.#parts.self)) return yesOr(false)
-    return yesOr(this.#parts.book.cancel(spec.id, 0, spec.endsAt))
+    return yesOr(this.#parts.book.cancel(spec.id, 0, { ...spec, expiresAt: spec.endsAt }))
   }
 
   #task(bytes: Uint8Array): TaskSpec {
