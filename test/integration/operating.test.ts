@@ -66,7 +66,7 @@ test(
   async () => {
     await using group = new NodeGroup()
     const oak = await group.start('oak')
-    const monitor = () => spawnSync('scripts/monitor.sh', [group.path('oak')], { encoding: 'utf8' })
+    const monitor = () => spawnSync('sh', ['scripts/monitor.sh', group.path('oak')], { encoding: 'utf8' })
     const well = monitor()
     assert.equal(well.status, 0, well.stdout + well.stderr)
     const lines = well.stdout.trim().split('\n')

@@ -187,7 +187,13 @@ test('a fault of ours is a 500 with a code and a hint, and its stack goes only t
     })
   const answer = await send()
   assert.equal(answer.status, 500)
-  assert.deepEqual(Object.keys(answer.json().error).sort(), ['code', 'correlationId', 'hint', 'kind', 'message'])
+  assert.deepEqual(Object.keys(answer.json().error).sort(), [
+    'code',
+    'correlationId',
+    'hint',
+    'kind',
+    'message',
+  ])
   assert.ok(!answer.body.includes('hunter2') && !answer.body.includes('.ts'))
   const events = eventsOf((await send({ accept: 'text/event-stream' })).body)
   assert.equal(events.at(-1)?.event, 'error')

@@ -201,10 +201,10 @@ function conditionOf(query: HistoryQuery) {
     names['#c'] = 'command'
     values[':c'] = { S: command }
   }
-  values[':from'] = { S: momentOf(since ?? 0, '') }
+  values[':since'] = { S: momentOf(since ?? 0, '') }
   // BETWEEN takes both ends; a tilde comes after every digit and letter of an id.
-  values[':to'] = { S: before === undefined ? '~' : momentOf(before - 1, '~') }
-  return { expression: '#p = :p AND #m BETWEEN :from AND :to', index, names, values }
+  values[':until'] = { S: before === undefined ? '~' : momentOf(before - 1, '~') }
+  return { expression: '#p = :p AND #m BETWEEN :since AND :until', index, names, values }
 }
 
 /** Sorts as the times do. */
