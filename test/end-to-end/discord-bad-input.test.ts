@@ -174,27 +174,34 @@ test('permissions taken in mid-command leave no interaction unanswered and no st
   const { application } = bot
   const invalidBefore = discord.invalidRequests
   const place = guild.addChannel('closing')
+  const file = discord.upload('last.bin', { sizeBytes: MIB })
+  const release = discord.holdAttachment(file)
   const asked = discord.interact({
     kind: 'slash',
     name: 'share',
-    options: { text: 'in the last moment' },
+    options: { file },
     by: group.person(guild),
     channel: place,
     application,
   })
-  const typed = discord.userMessage({ channel: place, author: group.person(guild), content: '!ping' })
+  await asked.acknowledged()
+  assert.equal(asked.isThinking, true, 'it is in the middle')
+  discord.userMessage({ channel: place, author: group.person(guild), content: '!ping' })
   guild.setOverwrite(place, guild.botRole(application), { deny: ['SendMessages', 'ViewChannel'] })
+  release()
   await asked.outcome(isDone, ANSWER_MS)
   assert.match(textOf(await ask('ping').reply(ANSWER_MS)), /Pong/)
   assert.ok(discord.invalidRequests - invalidBefore <= 3)
-  assert.ok(typed.id)
 })
 
 test('a connection that breaks in mid-command changes nothing for who asked', async () => {
   const { discord } = group
   const file = discord.upload('steady.bin', { sizeBytes: 4 * MIB })
+  const release = discord.holdAttachment(file)
   const asked = ask('share', { file })
+  await asked.acknowledged()
   discord.gateway.drop(bot.application, 1006)
+  release()
   await asked.outcome((message) => isDone(message) && /baf/.test(textOf(message)), ANSWER_MS)
   await discord.connected(bot.application)
   discord.gateway.reconnect(bot.application)
@@ -207,18 +214,35 @@ test('5xx and cut connections of Discord are outlasted, a 429 is obeyed', async 
   await ask('ping').reply(ANSWER_MS)
   discord.fail({ method: 'POST', path: /\/callback$/, disconnect: true })
   await ask('status').reply(ANSWER_MS)
-  discord.fail({ method: 'PATCH', path: /@original$/, status: 502, times: 2 })
-  discord.rateLimit({ method: 'PATCH', path: /@original$/, retryAfterMs: 300 })
-  const shared = ask('share', { text: 'in bad weather' })
+  const file = discord.upload('weather.bin', { sizeBytes: MIB })
+  const release = discord.holdAttachment(file)
+  const shared = ask('share', { file })
+  await shared.acknowledged()
+  const path = new RegExp(`${shared.facts.token}/messages/@original$`)
+  const faults = [
+    discord.fail({ method: 'PATCH', path, status: 502, times: 2 }),
+    discord.rateLimit({ method: 'PATCH', path, retryAfterMs: 300 }),
+  ]
+  release()
   await shared.outcome((message) => /baf/.test(textOf(message)), ANSWER_MS)
+  assert.deepEqual(
+    faults.map(({ played }) => played),
+    [2, 1],
+  )
 })
 
 test('a stop in mid-command leaves nobody without an answer', async () => {
   const { discord } = group
-  const asked = [0, 1, 2].map((at) =>
-    ask('share', { file: discord.upload(`slow-${at}.bin`, { sizeBytes: 40 * MIB }) }),
-  )
+  const asked = [0, 1, 2].map((at) => {
+    const file = discord.upload(`slow-${at}.bin`, { sizeBytes: MIB })
+    discord.holdAttachment(file)
+    return ask('share', { file })
+  })
   await Promise.all(asked.map((each) => each.acknowledged()))
+  assert.ok(
+    asked.every(({ isThinking }) => isThinking),
+    'all are in the middle',
+  )
   await bot.node.stop()
   for (const each of asked) assert.equal(each.isSilent, false, JSON.stringify(each.history.at(-1)?.content))
 })
