@@ -1,5 +1,5 @@
 import type { Random } from '../core/random.ts'
-import { askElectors, type ElectorParts, HeldLease } from './held-lease.ts'
+import { askElectors, type ElectorParts, HeldLease, majorityOf } from './held-lease.ts'
 import type { LeaseRefusal } from './lease-book.ts'
 import type { TaskSpec } from './task.ts'
 import { CLAIM_MAX } from './task-record.ts'
@@ -35,8 +35,9 @@ export async function claimLease(
       { op: 'release', task: spec.id, part, epoch, claim, failed: false, reason: 'no majority' },
       { signal },
     )
-    if (round.isRefused && round.reasons.some((reason) => FOR_GOOD.includes(reason as LeaseRefusal)))
-      return 'gone'
+    // What one of them refuses for good, the others may still grant.
+    const forGood = round.reasons.filter((reason) => FOR_GOOD.includes(reason as LeaseRefusal))
+    if (forGood.length >= majorityOf(spec.electors.length)) return 'gone'
     if (round.leftMs > 0) return 'busy'
     epoch = Math.max(round.epoch, epoch) + 1
     await clock.sleep(WAIT_MS * number * (0.5 + random.fraction()), signal)

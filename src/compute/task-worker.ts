@@ -203,7 +203,8 @@ export class TaskWorker {
     } finally {
       lease.end()
       this.#leases.delete(lease)
-      unfinished.remove(lease)
+      if (outcome === 'lost' && spec.once && !isBegun) this.#giveUpLost(lease)
+      else unfinished.remove(lease)
       metrics.count('kizuna_tasks_worked_total', { kind: spec.kind, outcome })
     }
   }
@@ -236,6 +237,12 @@ export class TaskWorker {
       this.#parts.log.debug('lease not given back', { code: toKizunaError(cause).code })
     }
     return isStopping ? 'stopped' : 'failed'
+  }
+
+  #giveUpLost(lease: HeldLease): void {
+    this.#parts.unfinished
+      .giveUpLost(lease, this.#stopping.signal)
+      .catch((error) => this.#parts.log.debug('lease not given up', { code: toKizunaError(error).code }))
   }
 
   #sign(lease: HeldLease, outcome: 'done' | 'failed', result: TaskFacts): Uint8Array {

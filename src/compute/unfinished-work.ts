@@ -52,6 +52,11 @@ export class UnfinishedWork {
     )
   }
 
+  /** Tells the electors of a lease that was lost before we knew whether they let us begin: we never will. */
+  async giveUpLost({ spec, part, epoch, claim }: HeldLease, signal: AbortSignal): Promise<void> {
+    await this.#giveUp({ task: spec.id, part, epoch, claim, record: spec.record.bytes }, signal)
+  }
+
   /** Tells the electors of everything that an earlier life left unfinished. */
   async giveUp(signal: AbortSignal): Promise<void> {
     const rows = this.#parts.index.all<Row>('SELECT task, part, epoch, claim, record FROM task_doing')
@@ -62,7 +67,7 @@ export class UnfinishedWork {
     const { clock, log, key } = this.#parts
     const spec = decodeTask(row.record)
     const { part, epoch, claim } = row
-    log.info('task given up after a restart', { task: spec.id, kind: spec.kind, worker: key.peerId })
+    log.info('task given up', { task: spec.id, kind: spec.kind, worker: key.peerId })
     const release = {
       op: 'release',
       task: spec.id,
