@@ -73,9 +73,15 @@ test('without the message content intent the bot starts, says so, and answers me
   const node = await world.nodes.startInMemory({ discordApi: discord.api, copies: 1 })
   const bot = await world.startBot(node, blind.token)
   assert.ok(bot.notices().some((notice) => /message content intent is off/.test(notice)))
-  const health = (await node.services.health.report()).find(({ name }) => name === 'discord')
-  assert.equal(health?.state, 'degraded')
+  const state = async () =>
+    (await node.services.health.report()).find(({ name }) => name === 'discord')?.state
+  assert.equal(await state(), 'degraded')
   assert.match(textOf(await answerTo(world, `<@${blind.id}> ping`)), /Pong!/)
+  const sessions = () => discord.frames.filter((frame) => JSON.stringify(frame).includes('RESUMED')).length
+  discord.gateway.reconnect(blind)
+  await eventually('it is connected again', () => sessions() > 0)
+  await eventually('the state is known again', async () => (await state()) !== undefined)
+  assert.equal(await state(), 'degraded', 'a new connection grants no intent')
 })
 
 test('only the intents of the configuration are asked for [K-11]', async () => {

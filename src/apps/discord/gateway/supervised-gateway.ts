@@ -32,6 +32,7 @@ export class SupervisedGateway {
   #timer: Timer | undefined
   #waitMs = AGAIN_MS
   #isStopped = false
+  #refused: readonly IntentName[] = []
 
   constructor(parts: GatewayParts, options: { token: Secret<string>; intents: readonly IntentName[] }) {
     this.#parts = parts
@@ -65,7 +66,7 @@ export class SupervisedGateway {
   }
 
   async #open(): Promise<void> {
-    const { health, log, rest, events } = this.#parts
+    const { log, rest, events } = this.#parts
     const open = await openClient(
       {
         rest,
@@ -74,7 +75,7 @@ export class SupervisedGateway {
           listen(client, {
             ...events,
             lost: (reason) => this.#lost(client, reason),
-            connection: (isUp) => this.#noteConnection(isUp, []),
+            connection: (isUp) => this.#noteConnection(isUp),
           }),
       },
       this.#options,
@@ -84,19 +85,20 @@ export class SupervisedGateway {
     await this.#parts.opened(open)
     this.#waitMs = AGAIN_MS
     if (open.refusedIntents.length > 0) log.warn('intents refused', { intents: open.refusedIntents })
-    health.set(
-      'discord',
-      open.refusedIntents.length === 0
-        ? { state: 'ok' }
-        : { state: 'degraded', error: `Not granted by Discord: ${open.refusedIntents.join(', ')}.` },
-    )
+    this.#refused = open.refusedIntents
+    this.#noteConnection(true)
   }
 
-  #noteConnection(isUp: boolean, _refused: readonly IntentName[]): void {
+  #noteConnection(isUp: boolean): void {
     if (this.#client === undefined) return
+    const trouble = !isUp
+      ? 'The connection is made again.'
+      : this.#refused.length > 0
+        ? `Not granted by Discord: ${this.#refused.join(', ')}.`
+        : undefined
     this.#parts.health.set(
       'discord',
-      isUp ? { state: 'ok' } : { state: 'degraded', error: 'The connection is made again.' },
+      trouble === undefined ? { state: 'ok' } : { state: 'degraded', error: trouble },
     )
   }
 
