@@ -248,7 +248,7 @@ export const nodeConfigSchema = z.strictObject({
     .list(256)
     .default([])
     .describe(
-      'Ids of the Discord servers whose members and managers count as such. Default: every server the bot is in.',
+      'Ids of the Discord servers whose members and managers count as such. Default: every server the bot is in, or, when everybody may add it (Public Bot), those of the application’s owner.',
     ),
   discordLook: value
     .choice('cards', 'embeds', 'plain')

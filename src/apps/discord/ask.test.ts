@@ -18,7 +18,7 @@ const ask: Ask = {
 const standing: Standing = {
   settings: { memberRoles: [], stewardRoles: [] },
   owners: new Set(['7']),
-  guilds: [],
+  counts: true,
   isKnownMember: () => false,
 }
 const MANAGE_GUILD = 1n << 5n
@@ -35,8 +35,8 @@ const CASES: [string, Partial<Ask>, Partial<Standing>, Permission][] = [
   ['the owner in a direct message', { user: '7', guild: undefined }, {}, 'owner'],
   ['a stranger in a direct message', { guild: undefined, permissions: MANAGE_GUILD }, {}, 'anyone'],
   ['a member in a direct message', { guild: undefined }, { isKnownMember: () => true }, 'member'],
-  ['who manages a server that does not count', { permissions: MANAGE_GUILD }, { guilds: ['8'] }, 'anyone'],
-  ['who manages a server that counts', { permissions: MANAGE_GUILD }, { guilds: ['9'] }, 'steward'],
+  ['who manages a server that does not count', { permissions: MANAGE_GUILD }, { counts: false }, 'anyone'],
+  ['who manages a server that counts', { permissions: MANAGE_GUILD }, { counts: true }, 'steward'],
 ]
 
 for (const [who, change, around, expected] of CASES) {

@@ -29,8 +29,8 @@ export interface Standing {
   settings: GuildSettings
   /** The application's owner and team: they own the node. */
   owners: ReadonlySet<string>
-  /** Servers whose members count; empty: all that the bot is in. */
-  guilds: readonly string[]
+  /** Whether the server's members and managers count as such. */
+  counts: boolean
   /** Whether the person was a member in one of them lately. */
   isKnownMember: (person: string) => boolean
 }
@@ -51,11 +51,11 @@ export function callerOf(ask: Ask, standing: Standing): Caller {
 }
 
 /** What somebody may do: by owning the application, by Discord's rights, by the roles that `/setup` names. */
-export function permissionOf(ask: Ask, { settings, owners, guilds, isKnownMember }: Standing): Permission {
+export function permissionOf(ask: Ask, { settings, owners, counts, isKnownMember }: Standing): Permission {
   if (owners.has(ask.user)) return 'owner'
   const { guild, permissions, roles } = ask
   if (guild === undefined) return isKnownMember(personOf(ask.user)) ? 'member' : 'anyone'
-  if (guilds.length > 0 && !guilds.includes(guild)) return 'anyone'
+  if (!counts) return 'anyone'
   const manages = (permissions & (ADMINISTRATOR | MANAGE_GUILD)) !== 0n
   if (manages || settings.stewardRoles.some((role) => roles.includes(role))) return 'steward'
   const isMember =

@@ -21,6 +21,8 @@ export interface BotIdentity {
   userName: string
   /** The application's owner and the members of its team. */
   owners: ReadonlySet<string>
+  /** Whether everybody may add the bot to a server of their own. */
+  isPublic: boolean
 }
 
 /** What every part of the bot works with. Nothing in here is a person's or a server's: those live in the index. */
@@ -43,6 +45,8 @@ export interface BotParts {
   identity: () => BotIdentity
   /** A server's roles, where they are known. */
   rolesOf: (guild: string) => GuildRoles | undefined
+  /** Who owns a server, where that is known. */
+  ownerOf: (guild: string) => string | undefined
   /** The channels that a member of a server may see, where that is known. */
   channelsSeenBy: (guild: string, member: SeeingMember) => string[] | undefined
   /** Whether typed commands can be read without a mention. */
@@ -55,12 +59,23 @@ export interface BotParts {
   stopping: AbortSignal
 }
 
+/**
+ * Whether a server's members and managers count as such: those named in the settings; otherwise every one, unless
+ * anybody may add the bot, and then those of the application's owners.
+ */
+export function doesGuildCount(parts: BotParts, guild: string): boolean {
+  const { discordGuilds } = parts.services.config
+  if (discordGuilds.length > 0) return discordGuilds.includes(guild)
+  const { isPublic, owners } = parts.identity()
+  return !isPublic || owners.has(parts.ownerOf(guild) ?? '')
+}
+
 /** What decides who may do what, in the place where somebody asks. */
 export function standingOf(parts: BotParts, ask: Pick<Ask, 'guild'>): Standing {
   return {
     settings: parts.guilds.of(ask.guild),
     owners: parts.identity().owners,
-    guilds: parts.services.config.discordGuilds,
+    counts: ask.guild !== undefined && doesGuildCount(parts, ask.guild),
     isKnownMember: (person) => parts.members.has(person),
   }
 }

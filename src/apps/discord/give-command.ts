@@ -5,7 +5,7 @@ import { toKizunaError } from '../../core/kizuna-error.ts'
 import type { Answer } from './answers/answer.ts'
 import type { View } from './answers/view.ts'
 import { type Ask, callerOf, personOf } from './ask.ts'
-import { type BotParts, standingOf } from './bot-parts.ts'
+import { type BotParts, doesGuildCount, standingOf } from './bot-parts.ts'
 import { errorView } from './views/error-view.ts'
 import { progressView } from './views/progress-view.ts'
 import type { ViewContext } from './views/view-context.ts'
@@ -132,10 +132,9 @@ function channelsFor(parts: BotParts, { ask, command }: GivenCommand): { channel
 }
 
 /** So that the same person is a member in a direct message. Only servers that count make members. */
-function noteMembership({ members, services }: BotParts, ask: Ask, isMember: boolean): void {
-  const { discordGuilds } = services.config
-  if (ask.guild === undefined || (discordGuilds.length > 0 && !discordGuilds.includes(ask.guild))) return
-  members.note(personOf(ask.user), ask.guild, isMember)
+function noteMembership(parts: BotParts, ask: Ask, isMember: boolean): void {
+  if (ask.guild === undefined || !doesGuildCount(parts, ask.guild)) return
+  parts.members.note(personOf(ask.user), ask.guild, isMember)
 }
 
 async function endsWithin(clock: Clock, running: Promise<unknown>, waitMs: number): Promise<boolean> {

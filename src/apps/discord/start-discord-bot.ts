@@ -124,6 +124,7 @@ class Bot implements DiscordBot {
         const { client } = this.#gateway
         return client === undefined ? undefined : rolesOf(client, guild)
       },
+      ownerOf: (guild) => this.#gateway.client?.guilds.cache.get(guild)?.ownerId,
       channelsSeenBy: (guild, member) => {
         const { client } = this.#gateway
         return client?.isReady() === true ? channelsSeenBy(client, guild, member) : undefined
@@ -230,6 +231,7 @@ class Bot implements DiscordBot {
       userId: client.user.id,
       userName: client.user.username,
       owners: ownersOf(application),
+      isPublic: application.bot_public,
     }
     // Discord tells the key, too; the setting is for those who trust nothing but what they copied.
     this.#publicKey ??= readPublicKey(application.verify_key)
@@ -244,7 +246,7 @@ class Bot implements DiscordBot {
     }
     if (application.bot_public && this.#services.config.discordGuilds.length === 0) {
       this.#notices.push(
-        'Everybody may add this bot to a server of their own and manage it there. Turn off “Public Bot” in the Developer Portal, or name your servers in discordGuilds.',
+        'Everybody may add this bot to a server of their own, so that only servers of the application’s owner count. Turn off “Public Bot” in the Developer Portal, or name your servers in discordGuilds.',
       )
     }
     const ids = await publishRegistration(
@@ -265,7 +267,13 @@ class Bot implements DiscordBot {
 }
 
 /** Before Discord told who we are. */
-const NOBODY: BotIdentity = { applicationId: '0', userId: '0', userName: '', owners: new Set() }
+const NOBODY: BotIdentity = {
+  applicationId: '0',
+  userId: '0',
+  userName: '',
+  owners: new Set(),
+  isPublic: true,
+}
 
 function restOptions(api: string, parts: FetchParts): Partial<RESTOptions> {
   return {

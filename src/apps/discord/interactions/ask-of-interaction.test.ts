@@ -27,7 +27,7 @@ function interaction(change: object): APIInteraction {
 const standing = {
   settings: { memberRoles: ['21'], stewardRoles: ['21'] },
   owners: new Set<string>(),
-  guilds: [],
+  counts: true,
   isKnownMember: () => false,
 }
 
