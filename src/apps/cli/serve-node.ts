@@ -22,7 +22,7 @@ export interface ServedNode {
   url: string
   token: Secret<string>
   /** With a token of Discord: how one adds the bot to a server, and what is to be known about it. */
-  discord?: { inviteLink: string | undefined; notices: string[] }
+  discord?: { inviteLink: string | undefined; notices: string[]; httpPort: number | undefined }
   /** Saves everything and ends; under 5 s. */
   stop(): Promise<void>
 }
@@ -33,7 +33,12 @@ export interface ServedNode {
  */
 export async function serveNode(
   config: NodeConfig,
-  options: { sources?: ConfigSources; secrets?: Secrets; demandDiscord?: boolean } = {},
+  options: {
+    sources?: ConfigSources
+    secrets?: Secrets
+    awsRegion?: string
+    demandDiscord?: boolean
+  } = {},
 ): Promise<ServedNode> {
   const node = await createNode(config, options)
   const { services } = node
@@ -60,7 +65,9 @@ export async function serveNode(
       services,
       url: http.url,
       token,
-      ...(bot === undefined ? {} : { discord: { inviteLink: bot.inviteLink(), notices: bot.notices() } }),
+      ...(bot === undefined
+        ? {}
+        : { discord: { inviteLink: bot.inviteLink(), notices: bot.notices(), httpPort: bot.httpPort() } }),
       async stop() {
         await removeApiFile(services.disk).catch(() => services.log.warn('api.json not removed'))
         await bot?.stop()
@@ -82,7 +89,7 @@ export async function serveNode(
 async function startBot(
   services: Services,
   { secrets, demandDiscord = false }: { secrets?: Secrets; demandDiscord?: boolean },
-): Promise<Pick<DiscordBot, 'inviteLink' | 'notices' | 'stop'> | undefined> {
+): Promise<DiscordBot | undefined> {
   const token = secrets?.discordToken
   if (token === undefined) {
     if (!demandDiscord) return undefined
@@ -95,6 +102,11 @@ async function startBot(
   } catch (error) {
     if (demandDiscord) throw error
     const { message, hint } = toKizunaError(error)
-    return { inviteLink: () => undefined, notices: () => [`${message} ${hint}`], stop: async () => {} }
+    return {
+      inviteLink: () => undefined,
+      httpPort: () => undefined,
+      notices: () => [`${message} ${hint}`],
+      stop: async () => {},
+    }
   }
 }

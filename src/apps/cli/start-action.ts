@@ -39,6 +39,7 @@ export async function startAction(
     served = await serveNode(loadConfig(sources), {
       sources,
       secrets: await loadSecrets(environment.secretVariables),
+      awsRegion: environment.awsRegion,
       demandDiscord: discord === true,
     })
   } catch (error) {
@@ -135,9 +136,12 @@ function bannerOf(services: Services, { url, discord }: ServedNode): string {
   return lines.join('\n')
 }
 
-function discordLines({ inviteLink, notices }: NonNullable<ServedNode['discord']>): string[] {
+function discordLines({ inviteLink, notices, httpPort }: NonNullable<ServedNode['discord']>): string[] {
   return [
     ...(inviteLink === undefined ? [] : [`  Discord    add the bot to a server: ${inviteLink}`]),
+    ...(httpPort === undefined
+      ? []
+      : [`  Discord    takes interactions by HTTP on port ${httpPort}, behind a proxy with TLS`]),
     ...notices.map((notice) => `  Discord    ${safeText(notice)}`),
   ]
 }
