@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import type { DurabilityPolicy } from '../content/content.ts'
 import type { ContentId } from '../core/content-id.ts'
+import { isKizunaError } from '../core/kizuna-error.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Services } from '../node/services.ts'
 import { defineCommand } from './command.ts'
 import { sharedFileOf } from './content-key.ts'
 import { readPolicy } from './durability-policy.ts'
+import { folderFilesOf } from './folder-files.ts'
 import { decodeShareLink } from './share-link.ts'
 
 /** Keep a whole object on this machine. */
@@ -23,15 +25,24 @@ export const keep = defineCommand({
   }),
   positional: ['id'],
   async run(services, { id: text, until }, { signal, progress }) {
-    const { id } = decodeShareLink(text)
+    const { id, key } = decodeShareLink(text)
     const facts = factsOf(services, id)
-    await services.content.keep(id, {
+    const options = {
       ...(facts === undefined ? {} : { facts }),
       signal,
-      onProgress: (update) => progress({ ...update, phase: update.phase }),
       ...(until === undefined ? {} : { expiresAt: Date.parse(until) }),
+    }
+    await services.content.keep(id, { ...options, onProgress: (update) => progress(update) })
+    const files = await folderFilesOf(services, id, key, signal).catch((error) => {
+      // Whoever has no key keeps what may be a private folder as it is.
+      if (isKizunaError(error, 'CONTENT_KEY_MISSING')) return []
+      throw error
     })
-    return { id, kept: true, until: until ?? null }
+    for (const [done, file] of files.entries()) {
+      await services.content.keep(file, options)
+      progress({ phase: 'fetch', done: done + 1, total: files.length, unit: 'files' })
+    }
+    return { id, kept: true, until: until ?? null, files: files.length }
   },
 })
 

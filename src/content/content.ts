@@ -181,6 +181,12 @@ export interface Content {
   keep(id: ContentId, options?: KeepContentOptions): Promise<void>
   /** Let go of our pin; the garbage collector takes the chunks after its grace. False when it was not kept. */
   forget(id: ContentId): Promise<boolean>
+  /**
+   * Let go of what the space placed here, because it is no longer shared; what we keep ourselves stays.
+   * @param mayWithdraw whether the one who published it (as the placement said) may have it withdrawn
+   * @returns false when there was nothing, or it may not go.
+   */
+  withdraw(id: ContentId, mayWithdraw: (publisher: PeerId) => boolean): boolean
   /** @param policy of an object of which nothing is kept here. @default what its manifest tells */
   durability(id: ContentId, policy?: DurabilityPolicy): Promise<ObjectDurability>
   /** How safe everything is that this node knows of; as of the last look. */

@@ -245,6 +245,14 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
       }
       return had
     },
+    withdraw(id, mayWithdraw) {
+      const facts = kept.get(id)
+      if (facts === undefined || !mayWithdraw(facts.publisher)) return false
+      const had = kept.release(id, 'space')
+      if (kept.isOurs(id)) kept.keepAlone(id)
+      else if (had) announcer.withdraw([id])
+      return had
+    },
     async durability(id, policy) {
       const { manifest } = await manifests.load(id, { timeoutMs: RETRIEVE_TIMEOUT_MS })
       await holdings.refresh()

@@ -165,6 +165,11 @@ export class KeptObjects {
     return removed
   }
 
+  /** From now on one copy of it is enough: what is no longer shared is kept by whoever wants it, and brought to nobody. */
+  keepAlone(root: ContentId): void {
+    this.#parts.index.run('UPDATE kept_object SET copies = 1, k = 0, m = 0 WHERE root = ?', digestOf(root))
+  }
+
   /** Which of these chunks the space, and nobody of this machine, keeps here for the object. */
   onlyForSpace(root: ContentId, ids: readonly ContentId[]): ContentId[] {
     const ours = new Set(this.#parts.pins.chunkIdsOf({ root, owner: 'self' }))

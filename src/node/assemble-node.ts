@@ -46,6 +46,7 @@ import { StorageForOthers } from './storage-for-others.ts'
 import { TimeKeeper } from './time-keeper.ts'
 import { UptimeLedger } from './uptime-ledger.ts'
 import { VERSION } from './version.ts'
+import { Withdrawals } from './withdrawals.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 const GARBAGE_INTERVAL_MS = 15 * 60_000
@@ -261,6 +262,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
   }
   addGauges(services)
   addHealthChecks(services)
+  const withdrawals = new Withdrawals({ content, records, membership, log: log.named('withdrawals') })
   return lifeOf(services, {
     async start() {
       answerEchoes(network)
@@ -289,11 +291,13 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
           await storage.cache.trim()
         },
       })
+      withdrawals.start()
+      jobs.start(withdrawals.job)
       jobs.start(books.job)
     },
     // What others see goes first, what is written last.
     stop: [
-      () => Promise.all([bootstrap.stop(), publisher.stop(), jobs.stop()]),
+      () => Promise.all([bootstrap.stop(), publisher.stop(), jobs.stop(), withdrawals.stop()]),
       () => tasks.stop(),
       () => archive.stop(),
       () => content.stop(),
