@@ -48,7 +48,8 @@ test(
     await using agents = new NetworkAgents()
     const listening = { port: 4001, mdns: false }
     const [r1, r2] = [lab.publicHost('r1', '11.0.0.1'), lab.publicHost('r2', '12.0.0.1')]
-    const relays = [await agents.start(r1, listening, '01'.repeat(32)), await agents.start(r2, listening)]
+    const [seed1, seed2] = ['01'.repeat(32), '02'.repeat(32)]
+    const relays = [await agents.start(r1, listening, seed1), await agents.start(r2, listening, seed2)]
     const bootstrap = ['11.0.0.1:4001', '12.0.0.1:4001']
     const a = await agents.start(lab.home('h1', '13.0.0.1').host('a'), { ...listening, bootstrap })
     const b = await agents.start(lab.home('h2', '14.0.0.1').host('b'), { ...listening, bootstrap })
@@ -82,8 +83,7 @@ test(
     assert.equal(received, total)
 
     // The relay comes back at its address: both have their second way again.
-    await agents.start(r1, listening, '01'.repeat(32))
-    if (inUse === relays[1]) await agents.start(r2, listening)
+    await (inUse === relays[1] ? agents.start(r2, listening, seed2) : agents.start(r1, listening, seed1))
     for (const agent of [a, b]) {
       await waitUntil(`${agent.host.name} has two relays again`, 60_000, async () => {
         return relaysOf(await agent.addresses()).size === 2
