@@ -4,11 +4,13 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { SystemClock } from '../core/clock.ts'
 import { contentIdOf } from '../core/content-id.ts'
+import { inlineDigester } from '../core/digester.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import { SeededRandom } from '../core/random.ts'
 import { type Chunk, chunkOf } from './chunk.ts'
-import { type ChunkContentOptions, chunkContent } from './chunk-content.ts'
+import { type ChunkContentOptions, chunkContent, chunkContentWith } from './chunk-content.ts'
+import { freshMemory } from './chunk-memory.ts'
 import {
   CDC_BYTES,
   CHUNKING_PROFILES,
@@ -311,4 +313,25 @@ test('cancelling between two chunks of one piece stops before the second', async
   await chunks.next()
   controller.abort()
   await assert.rejects(chunks.next(), (error) => isKizunaError(error, 'ABORTED'))
+})
+
+test('empty pieces between others change nothing, and a consumer may stop at any chunk', async () => {
+  const piece = new Uint8Array(300_000).fill(7)
+  async function* source() {
+    yield new Uint8Array(0)
+    yield piece
+    yield new Uint8Array(0)
+    yield piece
+  }
+  const parts = { digester: { ...inlineDigester, atOnce: 8 }, memory: freshMemory }
+  const chunksWith = (stopAfter: number) => async () => {
+    const sizes: number[] = []
+    for await (const chunk of chunkContentWith(parts, source(), { profile: 'dds-256k' })) {
+      sizes.push(chunk.bytes.byteLength)
+      if (sizes.length === stopAfter) break
+    }
+    return sizes
+  }
+  assert.deepEqual(await chunksWith(9)(), [262_144, 262_144, 75_712])
+  assert.deepEqual(await chunksWith(1)(), [262_144])
 })

@@ -175,14 +175,14 @@ class CopiedChunk implements GatheredChunk {
   }
 
   add(piece: Uint8Array): void {
-    if (piece.byteLength === 0) return
     this.#bytes ??= this.#memory.take(this.#sizeBytesMax)
     this.#bytes.set(piece, this.sizeBytes)
     this.sizeBytes += piece.byteLength
   }
 
   take(): Uint8Array {
-    const bytes = this.#bytes?.subarray(0, this.sizeBytes) ?? new Uint8Array(0)
+    // Nobody takes a chunk before it has bytes.
+    const bytes = (this.#bytes as Uint8Array).subarray(0, this.sizeBytes)
     this.#bytes = undefined
     this.sizeBytes = 0
     return bytes

@@ -592,3 +592,41 @@ test('a file with a right name in the wrong folder is nobody’s', async () => {
   assert.equal(await again.has(id), false)
   await again.close()
 })
+
+test('a chunk that is deleted while its bytes come wrong is missing, not corrupt', async () => {
+  const disk = new MemoryDisk()
+  const session = disk.session()
+  let deleting: (() => Promise<unknown>) | undefined
+  const spoiling: Disk = {
+    ...session,
+    async open(path, mode) {
+      const file = await session.open(path, mode)
+      return {
+        ...file,
+        async read(position, length) {
+          const bytes = await file.read(position, length)
+          if (deleting === undefined || mode !== 'read') return bytes
+          await deleting()
+          return bytes.map((byte) => byte ^ 1)
+        },
+      }
+    },
+  }
+  const store = await open(spoiling)
+  const id = await putNew(store, 50_000)
+  deleting = () => store.delete(id)
+  await assert.rejects(store.get(id), (error) => isKizunaError(error, 'CHUNK_NOT_FOUND'))
+  await store.close()
+})
+
+test('memory that is too short for a chunk is left alone', async () => {
+  const store = await open(createFileDisk(join(base, String(count++))))
+  const id = await putNew(store, 50_000)
+  const short = new Uint8Array(100)
+  const bytes = await store.get(id, { into: short })
+  assert.equal(bytes.byteLength, 50_000)
+  assert.ok(bytes.buffer !== short.buffer)
+  const long = new Uint8Array(60_000)
+  assert.ok((await store.get(id, { into: long })).buffer === long.buffer)
+  await store.close()
+})

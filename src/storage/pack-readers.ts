@@ -26,18 +26,18 @@ export class PackReaders {
   }
 
   /** At most `length` bytes from `position`. A pack whose read fails is opened anew for the next. */
-  async read(path: string, position: number, length: number): Promise<Uint8Array> {
+  read(path: string, position: number, length: number): Promise<Uint8Array> {
     const reader = this.#take(path)
-    try {
-      const file = await reader.file
-      return await file.read(position, length)
-    } catch (error) {
-      this.#retire(path, reader)
-      throw error
-    } finally {
-      reader.running--
-      if (reader.isRetired) await closeIfIdle(reader)
-    }
+    return reader.file
+      .then((file) => file.read(position, length))
+      .catch((error) => {
+        this.#retire(path, reader)
+        throw error
+      })
+      .finally(async () => {
+        reader.running--
+        if (reader.isRetired) await closeIfIdle(reader)
+      })
   }
 
   /** Lets go of one pack, before it is removed. */

@@ -181,3 +181,14 @@ test('rooms are bounded together, and idle ones of another code make way', () =>
   assert.equal(rooms.take(one, 500_000), undefined)
   assert.equal(rooms.take(createErasureCode(200, 55), 1_000_000), undefined)
 })
+
+test('of rooms that nobody uses only some are kept', () => {
+  const rooms = new StripeRooms({ bytesMax: 64 * KIB * KIB })
+  const code = createErasureCode(10, 4)
+  const [first, second] = [rooms.take(code, 700_000), rooms.take(code, 700_000)]
+  assert.ok(first !== undefined && second !== undefined)
+  rooms.give(first)
+  rooms.give(second)
+  assert.equal(rooms.take(code, 700_000), second)
+  assert.notEqual(rooms.take(code, 700_000), first)
+})

@@ -120,8 +120,8 @@ export class StripeMemory implements ChunkMemory {
 
   /** The room in which these chunks lie, each at its place. */
   #roomOf(chunks: readonly Uint8Array[]): RoomInUse | undefined {
-    const [first] = chunks
-    const inUse = first === undefined ? undefined : this.#inUse.get(first.buffer)
+    const [first] = chunks as [Uint8Array]
+    const inUse = this.#inUse.get(first.buffer)
     if (inUse === undefined || inUse.hasParity) return undefined
     const isThere = chunks.every(({ buffer, byteOffset }, place) => {
       const shard = inUse.room.data[place]

@@ -11,6 +11,7 @@ import { isKizunaError } from '../core/kizuna-error.ts'
 import { silentLogger } from '../core/log.ts'
 import { SeededRandom } from '../core/random.ts'
 import type { Disk } from './disk.ts'
+import { DiskError } from './errors.ts'
 import { createFileDisk } from './file-disk.ts'
 import { openIndexDatabase } from './index-database.ts'
 import { MemoryDisk } from './memory-disk.ts'
@@ -286,4 +287,25 @@ test('a seal that rotted itself, or says nothing, leaves the word to SQLite', as
     assert.equal(index.wasRestored, wasRestored, seal)
     await close()
   }
+})
+
+test('a database that opens with another error than the disk’s is damaged, one without handles is not [R-03]', async () => {
+  const inner = new MemoryDisk().session()
+  const first = await open(inner)
+  first.write('one')
+  const refusing = (path: string, error: Error): Disk => ({
+    ...inner,
+    openDatabase: (wanted) => {
+      if (wanted === path) throw error
+      return inner.openDatabase(wanted)
+    },
+  })
+  const noHandles = new DiskError({ operation: 'use', path: 'index.db', systemCode: 'EMFILE' })
+  await assert.rejects(open(refusing('index.db', noHandles)), (error) => isKizunaError(error, 'DISK_ERROR'))
+  const seen: string[] = []
+  await open(refusing('index.db', new Error('no such thing')), { seen }).then(
+    ({ close }) => close(),
+    () => {},
+  )
+  assert.ok(seen.length > 0, 'the copy was looked for')
 })

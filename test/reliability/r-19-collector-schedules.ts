@@ -45,7 +45,7 @@ const PLANTED = {
   'the lease ends before the pin is made': { early: true },
 } as const
 type Planted = { leaseless?: boolean; stale?: boolean; early?: boolean }
-const SCHEDULES_PER_BUG = 400
+const SCHEDULES_PER_BUG = 4_000
 
 export const check: ReliabilityCheck = {
   row: 'R-19',
@@ -210,7 +210,7 @@ async function publish(world: World, object: number): Promise<void> {
     }
     if (bug.early === true) {
       lease.release()
-      await turns(random, TURNS_MAX)
+      await turns(random, TURNS_MAX * 4)
     }
     pin(world, object, owner, ids)
     pins.add({ root: rootOf(object), owner }, ids)
