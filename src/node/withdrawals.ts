@@ -1,7 +1,7 @@
 import type { Content } from '../content/content.ts'
 import { type ContentId, parseContentId } from '../core/content-id.ts'
 import type { Logger } from '../core/log.ts'
-import type { Membership } from '../records/membership.ts'
+import type { Member, Membership } from '../records/membership.ts'
 import type { SignedRecord } from '../records/record.ts'
 import type { RecordSets } from '../records/record-sets.ts'
 import { findSharedFile, REMOVAL_KIND } from '../records/removal-record.ts'
@@ -43,11 +43,11 @@ export class Withdrawals {
     }
   }
 
-  #roles(): ReadonlyMap<string, string> {
+  #roles(): ReadonlyMap<string, Member['role']> {
     return new Map(this.#parts.membership.members().map(({ peer, role }) => [peer, role]))
   }
 
-  #take(removal: SignedRecord, roles: ReadonlyMap<string, string>): void {
+  #take(removal: SignedRecord, roles: ReadonlyMap<string, Member['role']>): void {
     const { content, records, log } = this.#parts
     const id = idOf(removal.key)
     if (id === undefined) return
@@ -55,7 +55,7 @@ export class Withdrawals {
     const mayWithdraw = (publisher: string) => {
       if (removal.author !== publisher && !leads(removal.author)) return false
       // Somebody else may share the same thing, and then it stays.
-      return findSharedFile(records, id, (peer) => roles.get(peer) as never) === undefined
+      return findSharedFile(records, id, (peer) => roles.get(peer)) === undefined
     }
     if (content.withdraw(id, mayWithdraw)) log.info('withdrawn', { id })
   }
