@@ -1,6 +1,6 @@
+import type { BufferPool } from '../core/buffer-pool.ts'
 import type { ContentId } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
-import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { ContentTransfer, TransferOptions } from './content-transfer.ts'
 import { type ObjectManifest, readObjectManifest } from './object-manifest.ts'
 
@@ -19,10 +19,10 @@ export interface LoadedManifest {
 
 /** Reads manifests from this disk or from peers, and remembers those read last. */
 export class ManifestReader {
-  readonly #parts: { chunks: ChunkStore; openTransfer: OpenTransfer }
+  readonly #parts: { buffers: BufferPool; openTransfer: OpenTransfer }
   readonly #held = new Map<ContentId, ObjectManifest>()
 
-  constructor(parts: { chunks: ChunkStore; openTransfer: OpenTransfer }) {
+  constructor(parts: { buffers: BufferPool; openTransfer: OpenTransfer }) {
     this.#parts = parts
   }
 
@@ -50,7 +50,10 @@ export class ManifestReader {
         const bytes = await transfer.get(id, { order: 0 })
         for (const peer of transfer.sources) sources.add(peer)
         await transfer.flush()
-        return bytes
+        // A page may be read long after it came: what is lent goes back at once.
+        const own = bytes.slice()
+        this.#parts.buffers.release(bytes)
+        return own
       } finally {
         transfer.close()
       }

@@ -51,6 +51,8 @@ export interface TestNodeOptions {
   /** Starts again on what a stopped node left. */
   after?: TestNode
   chunks?: ChunkStore
+  /** Memory for chunks under way. @default a pool of its own that spoils what is released */
+  buffers?: BufferPool
   /** What stands between the node and its network, such as a liar. */
   wrapNetwork?: (network: Network) => Network
   failureDomain?: string
@@ -108,7 +110,7 @@ export class TestSpace {
         chunks,
         pins: new Pins({ index, clock: this.clock }),
         // Whoever reads what it has released gets wrong bytes at once.
-        buffers: new BufferPool({ poison: true }),
+        buffers: options.buffers ?? new BufferPool({ poison: true }),
         network,
         community: this.#communityOf(network, view),
         reputation: {
