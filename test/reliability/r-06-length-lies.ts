@@ -31,12 +31,16 @@ import {
   decodeRequest as decodeRecordsRequest,
 } from '../../src/records/records-protocol.ts'
 import { decodeManifest } from '../../src/storage/content-manifest.ts'
+import { threadCpuMs } from './cpu-time.ts'
 import { bodyLies, frameLies, type Lie } from './length-lies.ts'
 import type { ReliabilityCheck, ReliabilityOptions } from './reliability-check.ts'
 
 const ATTEMPTS = { gate: 12_000, night: 60_000, release: 100_000 }
 const GROWTH_BYTES_MAX = 1024 * 1024
-const TOOK_MS_MAX = 50
+/** Of processor time: what a message costs does not depend on what else runs on the machine. */
+const TOOK_CPU_MS_MAX = 50
+/** Only so that a stream that nobody closes ends the check. */
+const CLOSED_WITHIN_MS = 10_000
 const REPEATS = 3
 /** Attempts after which the garbage is taken away, so that it is not counted as what the next one needs. */
 const COLLECT_EVERY = 200
@@ -68,7 +72,7 @@ const PARSERS: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
 export const check: ReliabilityCheck = {
   row: 'R-06',
   title: `oversize and length lies, ${Object.keys(PARSERS).length} parsers and the frames`,
-  goal: 'growth ≤ 1 MiB and ≤ 50 ms per attempt, refused with a typed error, stream closed, node healthy afterwards',
+  goal: 'growth ≤ 1 MiB and ≤ 50 ms of processor time per attempt, refused with a typed error, stream closed, node healthy afterwards',
   alone: true,
   run,
 }
@@ -80,7 +84,7 @@ async function run({ scale, seed, signal, progress }: ReliabilityOptions) {
   const bodies = bodyLies()
   const frames = frameLies()
   const tasks: (() => Promise<Lie & { parser: string }>)[] = []
-  const worst = { growthBytes: 0, tookMs: 0 }
+  const worst = { growthBytes: 0, tookCpuMs: 0 }
   const server = new TestServer()
   for (const parser of Object.keys(PARSERS)) {
     for (const lie of bodies) tasks.push(async () => parse(parser, lie))
@@ -98,45 +102,46 @@ async function run({ scale, seed, signal, progress }: ReliabilityOptions) {
     const { name, parser } = measured.result
     const where = `${parser}: ${name}`
     if (measured.error !== undefined) failures.set(where, `${where}: ${measured.error}`)
-    // Again before it counts: a compilation or another program's turn is not the message's fault, and what the
-    // message itself costs it costs every time.
+    // Again before it counts: a compilation is not the message's fault, and what the message itself costs it
+    // costs every time.
     let least: Cost = measured
     for (let again = 0; again < REPEATS && isTooMuch(least); again++) {
       collect()
       const once = await measure(task)
       least = {
         growthBytes: Math.min(least.growthBytes, once.growthBytes),
-        tookMs: Math.min(least.tookMs, once.tookMs),
+        tookCpuMs: Math.min(least.tookCpuMs, once.tookCpuMs),
       }
     }
     if (isTooMuch(least)) {
       const megabytes = (least.growthBytes / 2 ** 20).toFixed(1)
-      failures.set(where, `${where}: ${megabytes} MiB, ${least.tookMs.toFixed(0)} ms`)
+      failures.set(where, `${where}: ${megabytes} MiB, ${least.tookCpuMs.toFixed(0)} ms`)
     }
     worst.growthBytes = Math.max(worst.growthBytes, least.growthBytes)
-    worst.tookMs = Math.max(worst.tookMs, least.tookMs)
+    worst.tookCpuMs = Math.max(worst.tookCpuMs, least.tookCpuMs)
     if (attempt % 5_000 === 0) progress(`${attempt} attempts, ${failures.size} failures`)
   }
-  const healthyMs = await server.honestRequestMs()
-  if (healthyMs > TOOK_MS_MAX) failures.set('health', `an honest request took ${healthyMs} ms afterwards`)
+  const healthyCpuMs = await server.honestRequestCpuMs()
+  if (healthyCpuMs > TOOK_CPU_MS_MAX)
+    failures.set('health', `an honest request took ${healthyCpuMs} ms afterwards`)
   const list = [...failures.values()]
-  const figure = `${ATTEMPTS[scale]} attempts of ${tasks.length} kinds: ${list.length} failures; at most ${(worst.growthBytes / 2 ** 20).toFixed(2)} MiB and ${worst.tookMs.toFixed(1)} ms; honest request afterwards in ${healthyMs.toFixed(1)} ms`
+  const figure = `${ATTEMPTS[scale]} attempts of ${tasks.length} kinds: ${list.length} failures; at most ${(worst.growthBytes / 2 ** 20).toFixed(2)} MiB and ${worst.tookCpuMs.toFixed(1)} ms; honest request afterwards in ${healthyCpuMs.toFixed(1)} ms (of processor time)`
   return { figure, reached: list.length === 0, failures: list.slice(0, 50) }
 }
 
 /** What one attempt cost. */
 interface Cost {
   growthBytes: number
-  tookMs: number
+  tookCpuMs: number
 }
 
-function isTooMuch({ growthBytes, tookMs }: Cost): boolean {
-  return growthBytes > GROWTH_BYTES_MAX || tookMs > TOOK_MS_MAX
+function isTooMuch({ growthBytes, tookCpuMs }: Cost): boolean {
+  return growthBytes > GROWTH_BYTES_MAX || tookCpuMs > TOOK_CPU_MS_MAX
 }
 
 async function measure(task: () => Promise<Lie & { parser: string }>) {
   const before = memory()
-  const begin = performance.now()
+  const begin = threadCpuMs()
   let error: string | undefined
   let result: Lie & { parser: string } = { name: '', parser: '', bytes: new Uint8Array(0) }
   try {
@@ -144,8 +149,8 @@ async function measure(task: () => Promise<Lie & { parser: string }>) {
   } catch (problem) {
     error = String(problem)
   }
-  const tookMs = performance.now() - begin
-  return { result, error, tookMs, growthBytes: memory() - before }
+  const tookCpuMs = threadCpuMs() - begin
+  return { result, error, tookCpuMs, growthBytes: memory() - before }
 }
 
 function parse(parser: string, lie: Lie): Lie & { parser: string } {
@@ -189,21 +194,21 @@ class TestServer {
     if (stream.status === 'open' && stream.readStatus === 'readable') {
       await new Promise<void>((resolve, reject) => {
         stream.addEventListener('close', () => resolve())
-        setTimeout(() => reject(new Error(`the stream stays open: ${lie.name}`)), 1_000)
+        setTimeout(() => reject(new Error(`the stream stays open: ${lie.name}`)), CLOSED_WITHIN_MS)
       })
     }
     return { ...lie, parser: 'frames' }
   }
 
-  async honestRequestMs(): Promise<number> {
+  async honestRequestCpuMs(): Promise<number> {
     const { stream } = await this.#open()
     const frames = new FrameStream(stream)
-    const begin = performance.now()
+    const begin = threadCpuMs()
     stream.send(encodeFrame('last', new Uint8Array(32)))
     await frames.read(AbortSignal.timeout(5_000))
-    const tookMs = performance.now() - begin
+    const tookCpuMs = threadCpuMs() - begin
     frames.reset(new Error('done'))
-    return tookMs
+    return tookCpuMs
   }
 
   async #open(): Promise<{ stream: Stream; served: Promise<void> }> {

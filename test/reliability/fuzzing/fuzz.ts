@@ -1,15 +1,18 @@
 import { hash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { KizunaError } from '../../../src/core/kizuna-error.ts'
 import { SeededRandom } from '../../../src/core/random.ts'
+import { threadCpuMs } from '../cpu-time.ts'
 import type { BranchCoverage } from './branch-coverage.ts'
 import type { FuzzTarget } from './fuzz-target.ts'
 import { mutate } from './mutate.ts'
 
 /** Inputs that are kept: each a folder of the parser's name, each file one input. */
 const CORPUS = fileURLToPath(new URL('../corpus/', import.meta.url))
-const HANG_MS = 1_000
+/** Of processor time: a parser waits for nothing, and a busy machine makes no hang of what is none. */
+const HANG_CPU_MS = 1_000
 const ALLOCATION_BYTES_MAX = 64 * 1024 * 1024
 /** Memory is looked at after so many inputs; what one of them allocates and leaves is still there then, or was too little. */
 const LOOK_AT_MEMORY_EVERY = 64
@@ -28,6 +31,8 @@ export interface FuzzOptions {
   /** Keeps inputs that reach new branches; also in the tree when `keeps`. */
   coverage?: BranchCoverage
   keeps?: boolean
+  /** Where inputs are kept, in a folder of the parser's name. @default the corpus in the tree */
+  corpus?: string
 }
 
 export interface FuzzOutcome {
@@ -65,6 +70,7 @@ export function runOnce(target: FuzzTarget, input: Uint8Array): 'read' | 'refuse
 export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzOutcome> {
   const { coverage, signal } = options
   const random = new SeededRandom(options.seed)
+  const folder = `${options.corpus ?? CORPUS}${target.name}`
   const pool = [...target.seeds, ...corpusOf(target).map(({ input }) => input)]
   const finds = new Map<string, string>()
   const began = performance.now()
@@ -74,19 +80,19 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   let batch: Uint8Array[] = []
   let memoryBefore = allocatedBytes()
   const find = (sort: string, input: Uint8Array) => {
-    if (finds.size < FINDS_MAX && !finds.has(sort)) finds.set(sort, keep(target, input, 'find'))
+    if (finds.size < FINDS_MAX && !finds.has(sort)) finds.set(sort, keep(folder, input, 'find'))
   }
   await coverage?.fresh()
   for (; done < options.executions && finds.size < FINDS_MAX && !signal.aborted; done++) {
     const origin = pool[random.integer(pool.length)] as Uint8Array
     const input = done < pool.length ? (pool[done] as Uint8Array) : mutate(random, origin, pool)
-    const start = performance.now()
+    const start = threadCpuMs()
     try {
       if (runOnce(target, input) === 'read') accepted++
     } catch (error) {
       find(`${String(error).slice(0, 200)} ${placeOf(error)}`, input)
     }
-    if (performance.now() - start > HANG_MS) find(`took more than ${HANG_MS} ms`, input)
+    if (threadCpuMs() - start > HANG_CPU_MS) find(`took more than ${HANG_CPU_MS} ms of processor time`, input)
     if (done % LOOK_AT_MEMORY_EVERY === 0) {
       const memory = allocatedBytes()
       if (memory - memoryBefore > ALLOCATION_BYTES_MAX)
@@ -100,7 +106,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
     if (batch.length < LOOK_AT_BRANCHES_EVERY) continue
     for (const fresh of await coverage.whoReachedNew(batch, (one) => quietly(target, one))) {
       pool.push(fresh)
-      if (options.keeps === true && keep(target, fresh, 'branch') !== '') kept++
+      if (options.keeps === true && keep(folder, fresh, 'branch') !== '') kept++
     }
     batch = []
   }
@@ -113,15 +119,14 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   }
 }
 
-/** Writes an input into the tree; an empty text when there are enough or it is too long. */
-function keep(target: FuzzTarget, input: Uint8Array, why: 'find' | 'branch'): string {
-  const folder = `${CORPUS}${target.name}`
+/** Writes an input into the folder; an empty text when there are enough or it is too long. */
+function keep(folder: string, input: Uint8Array, why: 'find' | 'branch'): string {
   mkdirSync(folder, { recursive: true })
   const isTooMuch = input.byteLength > KEPT_BYTES_MAX || readdirSync(folder).length >= KEPT_MAX
   if (why === 'branch' && isTooMuch) return ''
   const name = `${why}-${hash('sha256', input).slice(0, 12)}`
   writeFileSync(`${folder}/${name}`, input)
-  return `test/reliability/corpus/${target.name}/${name}`
+  return `${relative('', folder)}/${name}`
 }
 
 function quietly(target: FuzzTarget, input: Uint8Array): void {
