@@ -19,8 +19,16 @@ export function contentKeyOf(
   id: ContentId,
   given: Uint8Array | undefined,
 ): Uint8Array | undefined {
-  if (given !== undefined) return given
-  const sealed = sharedFileOf(services, id)?.sealedKey
+  return given ?? sharedKeyOf(services, id, sharedFileOf(services, id))
+}
+
+/** The key that the space's members share of a content, for who has asked what the space knows of it already. */
+export function sharedKeyOf(
+  services: Pick<Services, 'membership'>,
+  id: ContentId,
+  shared: SharedFile | undefined,
+): Uint8Array | undefined {
+  const sealed = shared?.sealedKey
   return sealed === undefined ? undefined : openWithSpaceKeys(services.membership.spaceKeys(), sealed, id)
 }
 

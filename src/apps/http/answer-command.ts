@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import { toKizunaError } from '../../core/kizuna-error.ts'
 import { EventStream } from './event-stream.ts'
 import type { HttpParts } from './http-parts.ts'
+import { lingerBeforeClosing } from './linger.ts'
 import { requestSignal } from './request-signal.ts'
 
 /** Progress events no closer than this; the last one before a result always comes. */
@@ -40,7 +41,10 @@ export async function answerCommand(
     progress.stop()
     events.end()
     // A body that nobody will read must not keep the connection open.
-    if (!request.raw.complete) request.raw.socket.destroySoon()
+    if (!request.raw.complete) {
+      lingerBeforeClosing(request.raw, parts.services.clock)
+      request.raw.socket.destroySoon()
+    }
   }
   return reply
 }

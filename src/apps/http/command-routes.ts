@@ -10,7 +10,11 @@ export function addCommandRoutes(app: FastifyInstance, parts: HttpParts): void {
     app.route({
       method: 'POST',
       url: `/v1/commands/${command.name}`,
-      config: { operation: commandOperation(command), scope: scopeOfCommand(command) },
+      config: {
+        operation: commandOperation(command),
+        scope: scopeOfCommand(command),
+        load: command.cost === 'heavy' ? 'write' : 'light',
+      },
       handler: (request, reply) =>
         answerCommand(parts, request, reply, (context) =>
           parts.runner.run(command, request.body ?? {}, callerOf(accessOf(request)), context),

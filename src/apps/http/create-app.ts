@@ -13,12 +13,18 @@ const CONNECTIONS_MAX = 256
 const REQUESTS_PER_CONNECTION_MAX = 10_000
 const KEEP_ALIVE_MS = 15_000
 const CONNECTION_CHECK_INTERVAL_MS = 1_000
+/**
+ * What a connection may hold of a body before it is read. A chunk's worth, so that a large upload takes its turn on the
+ * event loop a few times for each chunk, and not dozens of times: beside many small requests each turn is a wait.
+ */
+const BUFFERED_BYTES_MAX = 256 * 1024
 
 /** Limits of every listener, plain or TLS. */
 const SERVER_LIMITS = {
   maxHeaderSize: HEADER_BYTES_MAX,
   headersTimeout: HEADERS_TIMEOUT_MS,
   connectionsCheckingInterval: CONNECTION_CHECK_INTERVAL_MS,
+  highWaterMark: BUFFERED_BYTES_MAX,
 } as const
 
 /** The application with its limits; routes and gates come later. With credentials it speaks TLS and nothing else. */

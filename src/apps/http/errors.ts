@@ -209,6 +209,22 @@ export class TooManyStreamsError extends HttpError {
   }
 }
 
+/** Thrown when the node has more requests at work than it can answer in time. */
+export class OverloadedError extends HttpError {
+  override name = 'OverloadedError'
+  constructor(facts: { retryAfterSeconds: number }) {
+    super({
+      status: 503,
+      code: 'OVERLOADED',
+      kind: 'busy',
+      message: 'The node has more to do than it can at the moment.',
+      hint: `Ask again after ${facts.retryAfterSeconds} s, and for fewer things at once.`,
+      details: facts,
+      retryAfterSeconds: facts.retryAfterSeconds,
+    })
+  }
+}
+
 /** Thrown when an upload is unknown, finished with, or expired. */
 export class UploadNotFoundError extends HttpError {
   override name = 'UploadNotFoundError'

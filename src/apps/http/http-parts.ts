@@ -4,6 +4,7 @@ import type { Logger } from '../../core/log.ts'
 import type { TokenScope } from '../../node/api-tokens.ts'
 import type { Services } from '../../node/services.ts'
 import type { Access } from './access.ts'
+import type { RequestLoad } from './admission.ts'
 import type { OpenApiOperation } from './openapi-document.ts'
 import type { UploadStore } from './upload-store.ts'
 
@@ -33,5 +34,7 @@ declare module 'fastify' {
     scope?: TokenScope
     /** The body is a stream with limits of its own, not a small JSON text. */
     streamsBody?: boolean
+    /** What it makes the node do; `none` passes however much there is to do. @default `light` */
+    load?: RequestLoad | 'none'
   }
 }

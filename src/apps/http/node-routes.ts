@@ -24,7 +24,7 @@ export function addNodeRoutes(
   app.route({
     method: 'GET',
     url: '/health',
-    config: { operation: nodeOperations.health, open: true },
+    config: { operation: nodeOperations.health, open: true, load: 'none' },
     handler: async (_request, reply) => {
       reply.header('cache-control', 'no-store')
       const reasons = await parts.services.state.degraded()
@@ -35,7 +35,7 @@ export function addNodeRoutes(
   app.route({
     method: 'GET',
     url: '/metrics',
-    config: { operation: nodeOperations.metrics, scope: 'read' },
+    config: { operation: nodeOperations.metrics, scope: 'read', load: 'none' },
     handler: async (_request, reply) =>
       reply.type('text/plain; version=0.0.4; charset=utf-8').send(await parts.services.metrics.print()),
   })
@@ -53,7 +53,7 @@ function addEvents(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'GET',
     url: '/v1/events',
-    config: { operation: nodeOperations.events, scope: 'read' },
+    config: { operation: nodeOperations.events, scope: 'read', load: 'none' },
     handler: async (_request, reply) => {
       if (streams >= EVENT_STREAMS_MAX)
         throw new TooManyStreamsError({ what: 'event streams', limit: EVENT_STREAMS_MAX })

@@ -1,18 +1,25 @@
 import type { TLSSocket } from 'node:tls'
-import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { KizunaError } from '../../core/kizuna-error.ts'
+import type { Admission } from './admission.ts'
 import { answerError, knownError } from './answer-error.ts'
 import { InvalidRequestError, RouteNotFoundError } from './errors.ts'
 import type { HttpParts } from './http-parts.ts'
+import { lingerBeforeClosing } from './linger.ts'
 import type { RequestGuard } from './request-guard.ts'
+import { requestSignal } from './request-signal.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /** For a JSON body; streams have limits of their own in receive-body.ts. */
 const JSON_BODY_TIMEOUT_MS = 10_000
 
-/** What every request passes, routes or not: guard, headers, body time limit, error form, one log line. */
-export function addGates(app: FastifyInstance, parts: HttpParts, guard: RequestGuard): void {
+/** What every request passes, routes or not: guard, headers, body time limit, admission, error form, one log line. */
+export function addGates(
+  app: FastifyInstance,
+  parts: HttpParts,
+  gates: { guard: RequestGuard; admission: Admission },
+): void {
   const { clock } = parts.services
   const started = new WeakMap<FastifyRequest, number>()
   const bodyTimers = new WeakMap<FastifyRequest, Timer>()
@@ -25,7 +32,7 @@ export function addGates(app: FastifyInstance, parts: HttpParts, guard: RequestG
     for (const [name, value] of Object.entries(headers)) reply.raw.setHeader(name, value)
     refuseTwins(request.raw.headersDistinct)
     const { open, scope, streamsBody } = request.routeOptions.config
-    const access = guard.check({
+    const access = gates.guard.check({
       headers: request.headers,
       remote: request.socket.remoteAddress ?? '',
       encrypted,
@@ -34,6 +41,7 @@ export function addGates(app: FastifyInstance, parts: HttpParts, guard: RequestG
     })
     if (access !== undefined) request.access = access
     if (streamsBody !== true) bodyTimers.set(request, limitBodyTime(request, clock))
+    await admit(gates.admission, parts, request, reply)
   })
   app.addHook('preHandler', async (request) => bodyTimers.get(request)?.stop())
   app.addHook('onResponse', async (request, reply) => {
@@ -55,8 +63,26 @@ export function addGates(app: FastifyInstance, parts: HttpParts, guard: RequestG
     if (known !== error && known.code === 'INTERNAL') {
       parts.log.error('request failed', { route: request.routeOptions.url, cause: error })
     }
+    if (!request.raw.complete) lingerBeforeClosing(request.raw, clock)
     return answerError(reply, request, known)
   })
+}
+
+/** Takes a place for the request until its answer has gone out, or broke off. @throws OverloadedError */
+async function admit(
+  admission: Admission,
+  parts: HttpParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const { load = 'light' } = request.routeOptions.config
+  if (load === 'none') return
+  const leave = await admission.enter(
+    request.method === 'HEAD' ? 'light' : load,
+    requestSignal(reply, parts.stopping),
+  )
+  if (reply.raw.closed) leave()
+  else reply.raw.once('close', leave)
 }
 
 /** Headers that decide who may: of two, somebody on the way might have looked at the other one. */

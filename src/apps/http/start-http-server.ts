@@ -7,11 +7,13 @@ import type { Clock } from '../../core/clock.ts'
 import { AbortedError } from '../../core/errors.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { Services } from '../../node/services.ts'
+import { Admission } from './admission.ts'
 import { AnswersUnderWay } from './answers-under-way.ts'
 import { addCommandRoutes } from './command-routes.ts'
 import { addContentRoutes } from './content-routes.ts'
 import { createApp, createLocalListener } from './create-app.ts'
 import { ApiAddressTakenError, PublicAddressError } from './errors.ts'
+import { eventLoopShare } from './event-loop-share.ts'
 import type { HttpParts } from './http-parts.ts'
 import { addNodeRoutes } from './node-routes.ts'
 import type { DocumentedRoute } from './openapi-document.ts'
@@ -38,6 +40,8 @@ export interface HttpServerOptions {
   publicConsent?: boolean
   /** PEM files; with them the listener at `host` speaks TLS, and a plain one on loopback is added for this machine. */
   tls?: { certFile: string; keyFile: string }
+  /** The share of the time since it was last asked that the node was at work, from 0 to 1. @default the event loop's */
+  workShare?: () => number
 }
 
 /** A running HTTP API. */
@@ -85,7 +89,7 @@ export async function startHttpServer(services: Services, options: HttpServerOpt
   const servers = [app.server as Server, ...(local === undefined ? [] : [local])]
   const answers = new AnswersUnderWay(servers)
   const routes = collectRoutes(app)
-  addGates(app, parts, guard)
+  addGates(app, parts, { guard, admission: createAdmission(services, options) })
   addRoutes(app, parts, routes)
   const stop = async () => {
     stopping.abort(new AbortedError({ what: 'The request' }))
@@ -111,6 +115,10 @@ export async function startHttpServer(services: Services, options: HttpServerOpt
     routes,
     stop,
   }
+}
+
+function createAdmission({ clock, random, metrics }: Services, { workShare }: HttpServerOptions): Admission {
+  return new Admission({ clock, random, metrics, workShare: workShare ?? eventLoopShare() })
 }
 
 /** The routes as the router gets them, one entry per method. */

@@ -64,7 +64,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'PATCH',
     url: URL_ONE,
-    config: { operation: uploadOperations.append, scope: 'write', streamsBody: true },
+    config: { operation: uploadOperations.append, scope: 'write', streamsBody: true, load: 'write' },
     handler: async (request, reply) => {
       checkVersion(request)
       if (request.headers['content-type'] !== PATCH_TYPE) {
@@ -92,7 +92,7 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'POST',
     url: `${URL_ONE}/share`,
-    config: { operation: uploadOperations.share(share), scope: 'write' },
+    config: { operation: uploadOperations.share(share), scope: 'write', load: 'write' },
     handler: (request, reply) =>
       answerCommand(parts, request, reply, (context) =>
         parts.uploads.consume(idOf(request), (upload, body) => {
@@ -111,7 +111,12 @@ export function addUploadRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.route({
     method: 'POST',
     url: '/v1/share',
-    config: { operation: uploadOperations.shareBody(share), scope: 'write', streamsBody: true },
+    config: {
+      operation: uploadOperations.shareBody(share),
+      scope: 'write',
+      streamsBody: true,
+      load: 'write',
+    },
     handler: (request, reply) =>
       answerCommand(parts, request, reply, (context) => {
         const input = inputFromQuery(share, request.query as Record<string, unknown>)
