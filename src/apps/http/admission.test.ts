@@ -86,17 +86,30 @@ test('where some have been waiting all the time, only those who came just now ge
 test('uploads that fill the node leave room for those who read and ask, and they for an upload [R-12]', async () => {
   const one = createAdmission()
   await one.fill(4, 'write')
-  await one.fill(8, 'light')
+  await one.fill(4, 'light')
   await one.fill(2, 'read')
-  assert.equal(one.inside.size, 14)
+  assert.equal(one.inside.size, 10)
   await one.ask('light more', 'light')
   await one.ask('read more', 'read')
-  assert.equal(one.inside.size, 14)
+  assert.equal(one.inside.size, 10)
 
   const other = createAdmission()
   await other.fill(16, 'light')
   await other.ask('upload', 'write')
   assert.ok(other.inside.has('upload'))
+})
+
+test('while requests of one load have to wait, those of another take no more than their share [R-12]', async () => {
+  const { clock, inside, ask, fill, leave } = createAdmission()
+  await fill(4, 'write')
+  await ask('upload that waits', 'write')
+  await clock.advance(100)
+  for (const name of ['write 0', 'write 1', 'write 2']) await leave(name)
+  await fill(5, 'light')
+  assert.ok(inside.has('light 3') && !inside.has('light 4'))
+  await clock.advance(1_000)
+  await ask('later', 'light')
+  assert.ok(inside.has('later'), 'nobody else had to wait for a second')
 })
 
 test('a node that is idle refuses nobody: those inside wait for readers and peers [R-12]', async () => {

@@ -11,8 +11,10 @@ export type RequestLoad = keyof typeof PLACES
 
 /** More at work at once makes nothing faster on one event loop: it only makes everybody wait longer. */
 const PLACES_MAX = 16
-/** What each load may always take, whatever the others took: uploads never shut out those who only ask. */
-const SHARE: Readonly<Record<RequestLoad, number>> = { light: 8, read: 4, write: 4 }
+/** What each load may always take, whatever the others took, and no more while others have to wait: uploads never shut out those who only ask. */
+const SHARE = 4
+/** Who had to wait is thought of for so long: the refused come again, and shall find their share. */
+const PRESSED_MS = 1_000
 /** Requests that wait for a place. */
 const WAITING_MAX = 64
 /** A crowd that comes at once may wait this long, … */
@@ -58,6 +60,8 @@ export class Admission {
   readonly #parts: AdmissionParts
   readonly #inside = new Set<Inside>()
   #waiting: Waiting[] = []
+  /** When a request of each load had to wait last. */
+  readonly #pressedAt = new Map<RequestLoad, number>()
   /** When nobody was waiting last. */
   #emptyAt = 0
   #look: Timer | undefined
@@ -85,6 +89,7 @@ export class Admission {
 
   #wait(load: RequestLoad, signal: AbortSignal): Promise<() => void> {
     const since = this.#parts.clock.monotonic()
+    this.#pressedAt.set(load, since)
     if (this.#waiting.length === 0) {
       this.#emptyAt = since
       // What was before does not count.
@@ -119,7 +124,13 @@ export class Admission {
       all += PLACES[other]
       if (other === load) own += PLACES[other]
     }
-    return all + PLACES[load] <= PLACES_MAX || own + PLACES[load] <= SHARE[load]
+    if (own + PLACES[load] <= SHARE) return true
+    return all + PLACES[load] <= PLACES_MAX && !this.#isAnotherPressed(load)
+  }
+
+  #isAnotherPressed(load: RequestLoad): boolean {
+    const now = this.#parts.clock.monotonic()
+    return [...this.#pressedAt].some(([other, at]) => other !== load && now - at < PRESSED_MS)
   }
 
   /** Lets in whom there is a place for, and refuses instead who has waited too long by now. */
