@@ -12,7 +12,7 @@ import type { GuildRoles } from './doctor-here.ts'
 import type { GuildSettingsTable } from './guilds/guild-settings.ts'
 import type { KnownMembers } from './guilds/known-members.ts'
 import type { AttachmentSource } from './incoming/fetch-attachment.ts'
-import type { Turns } from './turns.ts'
+import type { WaitingLine } from './waiting-line.ts'
 
 /** Who the bot is at Discord, known once it logged in. */
 export interface BotIdentity {
@@ -41,7 +41,7 @@ export interface BotParts {
   look: Look
   log: Logger
   /** Of the commands that begin. */
-  turns: Turns
+  line: WaitingLine
   identity: () => BotIdentity
   /** A server's roles, where they are known. */
   rolesOf: (guild: string) => GuildRoles | undefined

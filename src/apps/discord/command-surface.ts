@@ -77,8 +77,17 @@ export interface ShownCommand {
   onlyAction: string | undefined
 }
 
+/** They never change, and every interaction asks for them. */
+const shownOf = new WeakMap<readonly Command[], readonly ShownCommand[]>()
+
 /** Those of `commands` that Discord shows. */
-export function shownCommands(commands: readonly Command[]): ShownCommand[] {
+export function shownCommands(commands: readonly Command[]): readonly ShownCommand[] {
+  const known = shownOf.get(commands) ?? showAll(commands)
+  shownOf.set(commands, known)
+  return known
+}
+
+function showAll(commands: readonly Command[]): ShownCommand[] {
   const byName = new Map(commands.map((command) => [command.name, command]))
   return Object.entries(PRESENTATIONS).flatMap(([name, shown]) => {
     const command = byName.get(name)

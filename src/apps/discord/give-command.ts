@@ -53,7 +53,7 @@ export async function giveCommand(parts: BotParts, given: GivenCommand, answer: 
   let giveTurn = () => {}
   try {
     // Thousands at once: each is acknowledged before the work begins that would make all of them late.
-    if (parts.turns.areTaken) await answer.defer(isConfidential).catch(() => {})
+    if (parts.line.isLong) await answer.defer(isConfidential).catch(() => {})
     giveTurn = await takeTurn(parts)
     const running = runIt(parts, given, context, (update) => edits.update(update))
     const waitMs = command.cost === 'heavy' ? HEAVY_WAIT_MS : LIGHT_WAIT_MS
@@ -77,11 +77,11 @@ export async function giveCommand(parts: BotParts, given: GivenCommand, answer: 
 }
 
 /** Waits for its turn to begin. It ends with the command, or before, so that what takes long is in nobody's way. */
-async function takeTurn({ turns, services }: BotParts): Promise<() => void> {
-  await turns.take()
+async function takeTurn({ line, services }: BotParts): Promise<() => void> {
+  await line.take()
   let isHeld = true
   const give = () => {
-    if (isHeld) turns.give()
+    if (isHeld) line.give()
     isHeld = false
     timer.stop()
   }

@@ -31,7 +31,7 @@ import { publishRegistration } from './registration/publish-registration.ts'
 import { CallbackSender } from './rest/callback-sender.ts'
 import { type FetchParts, guardedFetch } from './rest/guarded-fetch.ts'
 import { RefusalCount } from './rest/refusal-count.ts'
-import { Turns } from './turns.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 /** The webhooks of interactions are no part of the bot's own 50 requests a second. */
 const WEBHOOKS_PER_SECOND = 2_000
@@ -118,7 +118,7 @@ class Bot implements DiscordBot {
       }),
       look: config.discordLook,
       log,
-      turns: new Turns(BEGINNING_MAX),
+      line: new WaitingLine(BEGINNING_MAX, () => this.#callbacks.areWaiting),
       identity: () => this.#identity ?? NOBODY,
       rolesOf: (guild) => {
         const { client } = this.#gateway

@@ -7,11 +7,6 @@ export class Turns {
     this.#free = count
   }
 
-  /** Whether the next one has to wait. */
-  get areTaken(): boolean {
-    return this.#free === 0
-  }
-
   async take(): Promise<void> {
     if (this.#free > 0) {
       this.#free--

@@ -13,7 +13,8 @@ const ATTEMPTS_MAX = 3
 /** Answers cannot wait for long: their circuit opens late, for a moment, and whoever meets it open waits that moment. */
 const BREAKER = { failuresMax: 20, openMs: 500, openMsMax: 4_000 } as const
 const OPEN_WAIT_MS_MAX = 1_000
-const SOCKETS_MAX = 64
+/** Discord is a tenth of a second away: so many connections carry two thousand answers in a second. */
+const SOCKETS_MAX = 256
 const ANSWER_BYTES_MAX = 64 * 1024
 const ALREADY_ANSWERED = 40_060
 
@@ -38,6 +39,9 @@ export class CallbackSender {
   readonly #parts: FetchParts
   readonly #breaker: CircuitBreaker
   readonly #api: URL
+  readonly #hostname: string
+  /** Of every path. */
+  readonly #base: string
   readonly #agent: HttpAgent | HttpsAgent
 
   constructor(parts: FetchParts, options: { api: string; breakers: CircuitBreakers }) {
@@ -47,15 +51,22 @@ export class CallbackSender {
       isFailure: (error) => error instanceof DiscordUnavailableError,
     })
     this.#api = new URL(options.api)
+    this.#hostname = this.#api.hostname.replaceAll(/[[\]]/g, '')
+    this.#base = `${this.#api.pathname.replace(/\/$/, '')}/v10`
     const keep = { keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: 'fifo' as const }
     this.#agent = this.#api.protocol === 'https:' ? new HttpsAgent(keep) : new HttpAgent(keep)
+  }
+
+  /** Whether answers wait for a connection. */
+  get areWaiting(): boolean {
+    return Object.keys(this.#agent.requests).length > 0
   }
 
   /** @throws CallbackRefused, DiscordUnavailableError, CircuitOpenError, DiscordRefusalsError */
   async send(interaction: { id: string; token: string }, body: unknown): Promise<void> {
     const { clock, refusals } = this.#parts
     refusals.check()
-    const path = `${this.#api.pathname.replace(/\/$/, '')}/v10/interactions/${interaction.id}/${interaction.token}/callback`
+    const path = `${this.#base}/interactions/${interaction.id}/${interaction.token}/callback`
     const payload = Buffer.from(JSON.stringify(body))
     for (let attempt = 1; ; attempt++) {
       try {
@@ -77,51 +88,63 @@ export class CallbackSender {
   }
 
   async #post(path: string, payload: Buffer): Promise<void> {
-    const { clock, metrics, refusals } = this.#parts
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-    const send = this.#api.protocol === 'https:' ? httpsRequest : httpRequest
-    const request = send(
-      {
-        agent: this.#agent,
-        hostname: this.#api.hostname.replaceAll(/[[\]]/g, ''),
-        port: this.#api.port,
-        path,
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': payload.byteLength },
-      },
-      resolve,
-    )
-    request.on('error', reject)
-    // The attempt is timed, not the wait for a connection. What has come while we were busy is read before it counts
-    // as late: else a crowd would look like a sick Discord.
-    let isAnswered = false
+    const { metrics, refusals } = this.#parts
+    let answer: CallbackAnswer
+    try {
+      answer = await this.#exchange(path, payload)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      throw new DiscordUnavailableError({ what: 'the connection failed', cause: new Error(code ?? message) })
+    }
+    const { status, scope, text } = answer
+    metrics.count('kizuna_discord_requests_total', { method: 'POST', status: String(status) })
+    refusals.note(status, scope)
+    if (status >= 500 || status === 429)
+      throw new DiscordUnavailableError({ what: 'it did not take an answer', status })
+    if (status >= 400) throw new CallbackRefused(status, codeOf(text))
+  }
+
+  /** One request and what comes back. Rejects when the connection breaks, or when it takes too long. */
+  #exchange(path: string, payload: Buffer): Promise<CallbackAnswer> {
+    const { clock } = this.#parts
+    const { promise, resolve, reject } = Promise.withResolvers<CallbackAnswer>()
+    const request = (this.#api.protocol === 'https:' ? httpsRequest : httpRequest)({
+      agent: this.#agent,
+      hostname: this.#hostname,
+      port: this.#api.port,
+      path,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': payload.byteLength },
+    })
+    let timer: Timer | undefined
+    let isOver = false
+    const end = () => {
+      isOver = true
+      timer?.stop()
+    }
+    // What has come while we were busy is read before it counts as late: else a crowd would look like a sick Discord.
     const timeOut = () =>
       setImmediate(() => {
-        if (!isAnswered) request.destroy(new Error('ETIMEDOUT'))
+        if (!isOver) request.destroy(new Error('ETIMEDOUT'))
       })
-    let timer: Timer | undefined
+    // The attempt is timed, not the wait for a connection.
     request.once('socket', () => {
       timer = clock.after(ATTEMPT_MS_MAX, timeOut)
     })
+    request.once('close', end)
+    request.on('error', reject)
+    request.once('response', (response) => readAnswer(response, resolve, reject))
     request.end(payload)
-    try {
-      const response = await promise
-      const text = await bodyOf(response)
-      const status = response.statusCode ?? 0
-      metrics.count('kizuna_discord_requests_total', { method: 'POST', status: String(status) })
-      refusals.note(status, String(response.headers['x-ratelimit-scope'] ?? ''))
-      if (status >= 500 || status === 429)
-        throw new DiscordUnavailableError({ what: 'it did not take an answer', status })
-      if (status >= 400) throw new CallbackRefused(status, codeOf(text))
-    } catch (error) {
-      if (error instanceof DiscordUnavailableError || error instanceof CallbackRefused) throw error
-      const { code, message } = error as NodeJS.ErrnoException
-      throw new DiscordUnavailableError({ what: 'the connection failed', cause: new Error(code ?? message) })
-    } finally {
-      isAnswered = true
-      timer?.stop()
-    }
+    return promise
   }
+}
+
+/** What matters of Discord's answer to a callback. */
+interface CallbackAnswer {
+  status: number
+  /** Whose rate a 429 was for. */
+  scope: string
+  text: string
 }
 
 /** How long until the circuit lets one through. @throws the error when that is too long to wait for */
@@ -131,14 +154,25 @@ function waitOf(error: CircuitOpenError): number {
   return waitMs
 }
 
-async function bodyOf(response: IncomingMessage): Promise<string> {
+function readAnswer(
+  response: IncomingMessage,
+  resolve: (answer: CallbackAnswer) => void,
+  reject: (error: Error) => void,
+): void {
   const pieces: Buffer[] = []
   let length = 0
-  for await (const piece of response as AsyncIterable<Buffer>) {
+  response.on('data', (piece: Buffer) => {
     length += piece.byteLength
     if (length <= ANSWER_BYTES_MAX) pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString()
+  })
+  response.once('error', reject)
+  response.once('end', () =>
+    resolve({
+      status: response.statusCode ?? 0,
+      scope: String(response.headers['x-ratelimit-scope'] ?? ''),
+      text: Buffer.concat(pieces).toString(),
+    }),
+  )
 }
 
 function codeOf(text: string): number {
