@@ -1,3 +1,5 @@
+import { formatMoment } from './format-numbers.ts'
+import { renderFacts } from './render-facts.ts'
 import { safeText } from './terminal.ts'
 
 type Facts = Record<string, unknown>
@@ -20,18 +22,60 @@ interface HitFacts {
   attachments: string[]
 }
 
-/** What `archive` answers, in sentences; lists of facts for the rest. */
-export function renderArchive(facts: Facts, renderFacts: (facts: Facts) => string): string {
-  if (facts.action === 'search') return renderHits(facts as never)
-  if (facts.action === 'status') return renderStatus(facts as never)
-  return renderFacts(facts)
+/** What `archive` answers, in sentences. */
+export function renderArchive(facts: Facts): string {
+  switch (facts.action) {
+    case 'search':
+      return renderHits(facts as never)
+    case 'status':
+      return renderStatus(facts as never)
+    case 'start': {
+      const erases = facts.deletions === 'erase' ? ' What is deleted there is erased here, too.' : ''
+      return `${channelOf(facts)} is kept from now on, and what was said before is read.${erases}\n\`kizuna archive status\` shows how far it has come.`
+    }
+    case 'stop':
+      return `Nothing more of ${channelOf(facts)} is kept. What is kept stays.`
+    case 'export':
+      return renderExport(facts as never)
+    case 'optout': {
+      const erased = Number(facts.erased) > 0 ? ` ${facts.erased} messages are erased.` : ''
+      return `Nothing that ${safeText(String(facts.person))} says is kept from now on.${erased}`
+    }
+    case 'optin':
+      return `What ${safeText(String(facts.person))} says is kept again from now on.`
+    default:
+      return renderFacts(facts)
+  }
+}
+
+function channelOf({ channel }: Facts): string {
+  return `#${safeText((channel as { name: string }).name)}`
+}
+
+function renderExport(facts: {
+  path: string | null
+  channels: number
+  messages: number
+  attachments: { written: number; missing: number }
+  unread: number
+  link?: string
+}): string {
+  const { path, channels, messages, attachments, unread, link } = facts
+  const missing = attachments.missing === 0 ? '' : `, ${attachments.missing} attachments could not be had`
+  return [
+    `${messages} messages of ${channels} channels with ${attachments.written} attachments${missing}.`,
+    ...(path === null ? [] : [`In ${safeText(path)}; begin with index.html there.`]),
+    ...(link === undefined ? [] : [`Shared with the space: ${safeText(link)}`]),
+    ...(unread === 0
+      ? []
+      : [`${unread} parts of the archive could not be read yet; export again to have them.`]),
+  ].join('\n')
 }
 
 function renderHits({ hits, more, unread }: { hits: HitFacts[]; more: boolean; unread: number }): string {
   const lines = hits.map(({ channel, author, sentAt, snippet, attachments }) => {
-    const when = `${sentAt.slice(0, 10)} ${sentAt.slice(11, 16)}`
     const files = attachments.length === 0 ? '' : `\n  with ${attachments.map(safeText).join(', ')}`
-    return `${when}  #${safeText(channel.name)}  ${safeText(author.name)}\n  ${safeText(snippet)}${files}`
+    return `${formatMoment(sentAt)}  #${safeText(channel.name)}  ${safeText(author.name)}\n  ${safeText(snippet)}${files}`
   })
   if (hits.length === 0) lines.push('Nothing that you may see has all of these words.')
   if (more) lines.push('… there are more; --offset shows them, --to looks further back.')

@@ -1,7 +1,13 @@
 import type { Setting } from '../../node/configuration.ts'
-import { formatBytes, formatDuration } from './format-numbers.ts'
+import { formatBytes, formatDuration, formatMoment, withReadableBytes } from './format-numbers.ts'
 import { formatTable } from './format-table.ts'
 import { renderArchive } from './render-archive.ts'
+import { renderDescribe } from './render-describe.ts'
+import { renderFacts } from './render-facts.ts'
+import { renderAudit, renderHistory } from './render-log.ts'
+import { renderFeedback, renderPrivacy } from './render-person.ts'
+import { renderSetup } from './render-setup.ts'
+import { renderTask } from './render-task.ts'
 import { safeText } from './terminal.ts'
 
 type Facts = Record<string, unknown>
@@ -27,7 +33,14 @@ const RENDERERS: Readonly<Record<string, Render>> = {
       ),
     ].join('\n'),
   status: renderStatus,
-  archive: (facts: Facts) => renderArchive(facts, renderFacts),
+  archive: renderArchive,
+  describe: renderDescribe,
+  history: renderHistory,
+  audit: renderAudit,
+  privacy: renderPrivacy,
+  feedback: renderFeedback,
+  task: renderTask,
+  setup: renderSetup,
   list: (facts: { files: Facts[]; total: number }) => {
     if (facts.total === 0) return 'Nothing is shared yet. `kizuna share FILE` shares something.'
     const rows = facts.files.map((file) => [
@@ -58,27 +71,27 @@ const RENDERERS: Readonly<Record<string, Render>> = {
   },
   members: (facts: { space: string; members: Facts[] }) =>
     formatTable(
-      ['NAME', 'ID', 'IS', 'SINCE'],
+      ['NAME', 'ID', 'IS', 'SINCE (UTC)'],
       facts.members.map((member) => [
         safeText(String(member.label || '–')),
         String(member.peer),
         String(member.role),
-        String(member.joinedAt),
+        formatMoment(String(member.joinedAt)),
       ]),
     ),
   token: (facts: Facts & { tokens?: Facts[] }) => {
     if (facts.revoked !== undefined)
       return facts.revoked === true ? 'The token is void now.' : 'There is no such token.'
     if (facts.tokens === undefined)
-      return `${facts.token}\n\nIt may ${facts.scope} until ${facts.expiresAt}, and is shown this once. To take it back: kizuna token --revoke ${facts.id}`
+      return `${facts.token}\n\nIt may ${facts.scope} until ${formatMoment(String(facts.expiresAt))} (UTC), and is shown this once. To take it back: kizuna token --revoke ${facts.id}`
     if (facts.tokens.length === 0) return 'There are no tokens. `kizuna token --scope read` makes one.'
     const rows = facts.tokens.map(({ id, scope, label, expiresAt }) => [
       String(id),
       String(scope),
-      String(expiresAt),
+      formatMoment(String(expiresAt)),
       safeText(String(label || '–')),
     ])
-    return formatTable(['ID', 'MAY', 'UNTIL', 'FOR'], rows)
+    return formatTable(['ID', 'MAY', 'UNTIL (UTC)', 'FOR'], rows)
   },
   sync: (facts: Facts) =>
     `Exchanged with ${facts.peers} peers in ${facts.durationMs} ms: records ${facts.recordsSent} sent, ${facts.recordsReceived} received; keys ${facts.keysSent} sent, ${facts.keysReceived} received.`,
@@ -100,7 +113,8 @@ const RENDERERS: Readonly<Record<string, Render>> = {
   }) =>
     [
       ...facts.steps.map(
-        ({ step, outcome, finding }) => `${MARKS[outcome] ?? '?'} ${step}: ${safeText(finding)}`,
+        ({ step, outcome, finding }) =>
+          `${MARKS[outcome] ?? '?'} ${step}: ${safeText(withReadableBytes(finding))}`,
       ),
       ...(facts.chunkMap ?? []).map(({ id, peers }) => `  ${id}  ${peers.join(' ')}`),
       facts.readable === true || facts.healthy === true ? 'All is well.' : failedStep(facts.steps),
@@ -147,12 +161,28 @@ function renderStatus(facts: Facts): string {
       'traffic',
       `${formatBytes(Number(facts.receivedBytes))} received, ${formatBytes(Number(facts.sentBytes))} sent`,
     ],
+    ...leavingRows(facts.leaving as LeavingFacts | null),
     ['parts', healthLines(facts.health as HealthFacts[])],
     ['state', degraded.length === 0 ? 'all is well' : `needs a look: ${degraded.join(', ')}`],
   ]
   return rows
     .map(([name, text]) => `${name.padEnd(11)}${text.replaceAll('\n', `\n${' '.repeat(11)}`)}`)
     .join('\n')
+}
+
+interface LeavingFacts {
+  state: string
+  since: string
+  lost: number
+  weaker: number
+}
+
+function leavingRows(facts: LeavingFacts | null): [string, string][] {
+  if (facts === null) return []
+  const { state, since, lost, weaker } = facts
+  const missed = lost + weaker === 0 ? '' : `: ${lost} would be lost, ${weaker} have fewer copies`
+  const advice = state === 'left' ? '' : '; `kizuna leave --cancel` calls it off'
+  return [['leaving', `${state}, asked for ${since}${missed}${advice}`]]
 }
 
 interface HealthFacts {
@@ -213,18 +243,4 @@ function renderSettings(facts: { settings: Setting[]; inForce: boolean }): strin
   )
   if (!facts.inForce) lines.push('Stored. It takes effect at the next start of the node.')
   return lines.join('\n')
-}
-
-function renderFacts(facts: Facts, indent = ''): string {
-  return Object.entries(facts)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => {
-      if (Array.isArray(value))
-        return `${indent}${name}: ${value.map((each) => safeText(typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ') || '–'}`
-      if (typeof value === 'object') return `${indent}${name}:\n${renderFacts(value as Facts, `${indent}  `)}`
-      if (name.endsWith('Bytes'))
-        return `${indent}${name.replace(/Bytes$/, '')}: ${formatBytes(Number(value))}`
-      return `${indent}${name}: ${safeText(String(value))}`
-    })
-    .join('\n')
 }

@@ -134,8 +134,10 @@ function findCommand(name: string, commands: readonly CliCommand[]): CliCommand 
   })
 }
 
-/** `doctor` that found something wrong says so to scripts, too. */
+/** `doctor` that found something wrong says so to scripts, too, and `audit` that found something altered. */
 function exitCodeOf(command: string, data: unknown): number {
+  if (command === 'audit')
+    return (data as { intact?: boolean }).intact === false ? EXIT_CODES.corrupt : EXIT_OK
   if (command !== 'doctor') return EXIT_OK
   const { readable, healthy } = data as { readable?: boolean; healthy?: boolean }
   return (readable ?? healthy) === false ? EXIT_CODES.unavailable : EXIT_OK
