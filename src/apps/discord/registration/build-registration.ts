@@ -67,6 +67,7 @@ function subcommand(shown: ShownCommand, action: string): APIApplicationCommandS
     type: ApplicationCommandOptionType.Subcommand,
     name: optionName(action),
     description: plainText(summary, DESCRIPTION_LENGTH_MAX),
+    ...commandWords(`${shown.command.name} ${action}`),
     ...summaryWords(`${shown.command.name} ${action}`),
     options: optionsOf(shown, action),
   }
@@ -91,7 +92,7 @@ function optionsOf(shown: ShownCommand, action: string | undefined): APIApplicat
       isCompleted: completionOf(shown, action, field) !== undefined,
       chosen: shown.shown.chosen?.[field],
     }),
-    ...optionWords(command.name, field),
+    ...optionWords(action === undefined ? command.name : `${command.name} ${action}`, field),
   }))
   // Discord wants what is required first.
   return [...file, ...fields].sort(

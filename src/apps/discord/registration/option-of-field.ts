@@ -1,7 +1,12 @@
-import { type APIApplicationCommandBasicOption, ApplicationCommandOptionType } from 'discord.js'
+import {
+  type APIApplicationCommandBasicOption,
+  type APIApplicationCommandOptionChoice,
+  ApplicationCommandOptionType,
+} from 'discord.js'
 import { z } from 'zod'
 import type { Command } from '../../../commands/command.ts'
 import { plainText } from '../answers/safe-text.ts'
+import { choiceWords } from '../words/command-words.ts'
 
 const DESCRIPTION_LENGTH_MAX = 100
 const TEXT_LENGTH_MAX = 6_000
@@ -40,7 +45,7 @@ export function optionOfField(
       ? { type: ApplicationCommandOptionType.Integer, ...base, ...bounds(form) }
       : { type: ApplicationCommandOptionType.Number, ...base, ...bounds(form) }
   }
-  const choices = choicesOf(form)
+  const choices = choicesOf(field, form)
   if (choices !== undefined) return { type: ApplicationCommandOptionType.String, ...base, choices }
   return {
     type: ApplicationCommandOptionType.String,
@@ -67,8 +72,8 @@ function bounds({ minimum, maximum }: FieldForm): { min_value?: number; max_valu
   }
 }
 
-function choicesOf(form: FieldForm): { name: string; value: string }[] | undefined {
+function choicesOf(field: string, form: FieldForm): APIApplicationCommandOptionChoice<string>[] | undefined {
   const values = form.enum?.filter((value) => typeof value === 'string')
   if (values === undefined || values.length === 0 || values.length > CHOICES_MAX) return undefined
-  return values.map((value) => ({ name: value, value }))
+  return values.map((value) => ({ name: value, ...choiceWords(field, value), value }))
 }

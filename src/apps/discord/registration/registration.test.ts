@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { APIApplicationCommandOption } from 'discord.js'
 import { commandList } from '../../../commands/command-list.ts'
 import { optionFields, shownCommands } from '../command-surface.ts'
+import { CHOICES_ALIKE } from '../words/option-translations.ts'
 import { buildRegistration } from './build-registration.ts'
 import { optionName } from './option-of-field.ts'
 import { readOptions } from './read-options.ts'
@@ -18,7 +19,7 @@ interface Described {
   name_localizations?: Record<string, string> | null
   description_localizations?: Record<string, string> | null
   options?: APIApplicationCommandOption[]
-  choices?: { name: string; value: unknown }[]
+  choices?: { name: string; value: unknown; name_localizations?: Record<string, string> | null }[]
   required?: boolean
 }
 
@@ -68,6 +69,39 @@ test('every command of the surface is registered, one module each, and translate
     for (const locale of LOCALES)
       assert.ok(each.name_localizations?.[locale as 'fr'], `${each.name} in ${locale}`)
   }
+})
+
+test('actions, options and choices have names and sentences in every language [A-19]', () => {
+  const missing: string[] = []
+  const look = (each: Described, path: string) => {
+    for (const locale of LOCALES) {
+      if (each.name_localizations?.[locale] === undefined) missing.push(`${path}: name in ${locale}`)
+      if (each.description_localizations?.[locale] === undefined)
+        missing.push(`${path}: description in ${locale}`)
+    }
+    for (const { name, name_localizations: names } of each.choices ?? []) {
+      if (CHOICES_ALIKE.includes(name)) continue
+      for (const locale of LOCALES)
+        if (names?.[locale] === undefined) missing.push(`${path} = ${name}: name in ${locale}`)
+    }
+    for (const option of (each.options ?? []) as Described[]) look(option, `${path} ${option.name}`)
+  }
+  for (const each of registration) if (each.type !== 3) look(each as Described, each.name)
+  assert.deepEqual(missing, [])
+})
+
+test('no command is longer than Discord takes, in its longest language', () => {
+  const longest = (text: string | undefined, others: Record<string, string> | null | undefined) =>
+    Math.max(...[text ?? '', ...Object.values(others ?? {})].map(({ length }) => length))
+  const lengthOf = (each: Described): number =>
+    longest(each.name, each.name_localizations) +
+    longest(each.description, each.description_localizations) +
+    (each.choices ?? []).reduce(
+      (sum, { name, name_localizations: names, value }) => sum + longest(name, names) + String(value).length,
+      0,
+    ) +
+    ((each.options ?? []) as Described[]).reduce((sum, option) => sum + lengthOf(option), 0)
+  for (const each of registration) assert.ok(lengthOf(each as Described) <= 8_000, each.name)
 })
 
 test('nothing that only the owner may give is offered, and stewards’ commands hide from others', () => {

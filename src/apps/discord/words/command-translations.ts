@@ -102,6 +102,61 @@ export const COMMAND_TRANSLATIONS: Readonly<Record<string, Translated>> = {
     ja: ['設定', 'このサーバーのロール、言語、チャンネルを選ぶ'],
     ru: ['настройка', 'Выбрать роли, язык и канал этого сервера'],
   },
+  'task run': {
+    fr: ['lancer', 'Faire faire quelque chose'],
+    ja: ['実行', '仕事を頼む'],
+    ru: ['запустить', 'Поручить какую-либо работу'],
+  },
+  'task status': {
+    fr: ['état', 'Montrer où en est une tâche et ce qu’elle a donné'],
+    ja: ['状態', 'タスクの進み具合と結果を表示する'],
+    ru: ['состояние', 'Показать ход задачи и что из неё вышло'],
+  },
+  'task list': {
+    fr: ['liste', 'Montrer vos tâches'],
+    ja: ['一覧', 'あなたのタスクを表示する'],
+    ru: ['список', 'Показать ваши задачи'],
+  },
+  'task cancel': {
+    fr: ['annuler', 'Mettre fin à une tâche'],
+    ja: ['中止', 'タスクを終わらせる'],
+    ru: ['отменить', 'Прекратить задачу'],
+  },
+  'archive start': {
+    fr: ['commencer', 'Commencer à garder un salon, avec ce qui y fut dit avant'],
+    ja: ['開始', 'チャンネルの保存を始める（以前の発言も含む）'],
+    ru: ['начать', 'Начать хранить канал вместе с тем, что было сказано раньше'],
+  },
+  'archive stop': {
+    fr: ['arrêter', 'Ne plus rien garder d’un salon ; ce qui est gardé reste'],
+    ja: ['停止', 'チャンネルの保存をやめる（保存済みの分は残る）'],
+    ru: ['остановить', 'Больше не хранить канал; сохранённое останется'],
+  },
+  'archive status': {
+    fr: ['état', 'Montrer ce qui est gardé et où cela en est'],
+    ja: ['状態', '保存されたものと進み具合を表示する'],
+    ru: ['состояние', 'Показать, что сохранено и как далеко дошло'],
+  },
+  'archive search': {
+    fr: ['chercher', 'Trouver des messages gardés'],
+    ja: ['検索', '保存されたメッセージを探す'],
+    ru: ['искать', 'Найти сохранённые сообщения'],
+  },
+  'archive export': {
+    fr: ['exporter', 'Écrire l’archive comme dossier de JSON et de pages'],
+    ja: ['書き出し', 'アーカイブをJSONとページのフォルダーに書き出す'],
+    ru: ['выгрузить', 'Записать архив папкой из JSON и страниц'],
+  },
+  'archive optout': {
+    fr: ['refuser', 'Ne plus rien faire garder de ce que vous dites'],
+    ja: ['不参加', '今後の自分の発言を保存させない'],
+    ru: ['не-хранить', 'Больше не хранить ничего из сказанного вами'],
+  },
+  'archive optin': {
+    fr: ['accepter', 'Faire de nouveau garder ce que vous dites'],
+    ja: ['参加', '自分の発言を再び保存させる'],
+    ru: ['хранить', 'Снова хранить сказанное вами'],
+  },
   'privacy export': {
     fr: ['exporter', 'Montrer tout ce que ce nœud garde sur vous'],
     ja: ['書き出し', 'あなたについて保存されたすべてを表示する'],
@@ -111,110 +166,6 @@ export const COMMAND_TRANSLATIONS: Readonly<Record<string, Translated>> = {
     fr: ['effacer', 'Effacer pour de bon ce que ce nœud garde sur vous'],
     ja: ['削除', 'あなたについて保存されたものを完全に消去する'],
     ru: ['стереть', 'Навсегда стереть то, что узел хранит о вас'],
-  },
-}
-
-/** Options, by name; `command.option` where one means something of its own. */
-export const OPTION_TRANSLATIONS: Readonly<Record<string, Translated>> = {
-  file: {
-    fr: ['fichier', 'Fichier à partager'],
-    ja: ['ファイル', '共有するファイル'],
-    ru: ['файл', 'Файл, которым поделиться'],
-  },
-  text: {
-    fr: ['texte', 'Partager ce texte au lieu d’un fichier'],
-    ja: ['テキスト', 'ファイルの代わりに共有するテキスト'],
-    ru: ['текст', 'Поделиться этим текстом вместо файла'],
-  },
-  'feedback.text': {
-    fr: ['texte', 'Ce que vous voulez dire'],
-    ja: ['本文', '伝えたいこと'],
-    ru: ['текст', 'Что вы хотите сказать'],
-  },
-  url: {
-    fr: ['adresse', 'Aller chercher cette adresse et partager son contenu'],
-    ja: ['アドレス', 'このアドレスの内容を取得して共有する'],
-    ru: ['адрес', 'Взять содержимое этого адреса и поделиться им'],
-  },
-  name: {
-    fr: ['nom', 'Nom à montrer'],
-    ja: ['名前', '表示する名前'],
-    ru: ['имя', 'Отображаемое имя'],
-  },
-  'list.name': {
-    fr: ['nom', 'Seulement les noms qui contiennent ceci'],
-    ja: ['名前', 'この文字列を含む名前だけ'],
-    ru: ['имя', 'Только имена, в которых есть это'],
-  },
-  private: {
-    fr: ['privé', 'Chiffrer pour les membres et qui a le lien'],
-    ja: ['非公開', 'メンバーとリンクを持つ人だけに暗号化する'],
-    ru: ['приватно', 'Зашифровать для участников и владельцев ссылки'],
-  },
-  copies: {
-    fr: ['copies', 'Nombre de copies entières, celle de ce nœud comprise'],
-    ja: ['複製数', 'このノードの分を含む完全な複製の数'],
-    ru: ['копии', 'Число полных копий вместе с копией этого узла'],
-  },
-  id: {
-    fr: ['clé', 'Clé ou lien ; les noms se complètent en tapant'],
-    ja: ['キー', 'キーまたはリンク。名前で補完できます'],
-    ru: ['ключ', 'Ключ или ссылка; имена дополняются при вводе'],
-  },
-  mine: {
-    fr: ['à-moi', 'Seulement ce que ce nœud a partagé'],
-    ja: ['自分の', 'このノードが共有したものだけ'],
-    ru: ['мои', 'Только то, чем поделился этот узел'],
-  },
-  until: {
-    fr: ['jusquà', 'Laisser partir de lui-même à ce moment (ISO 8601)'],
-    ja: ['期限', 'この時刻に自動で手放す (ISO 8601)'],
-    ru: ['до', 'Отпустить само в это время (ISO 8601)'],
-  },
-  everywhere: {
-    fr: ['partout', 'Le retirer aussi de la liste partagée'],
-    ja: ['どこでも', '共有一覧からも外す'],
-    ru: ['везде', 'Убрать и из общего списка'],
-  },
-  peer: {
-    fr: ['pair', 'Identifiant du pair à joindre'],
-    ja: ['ピア', '到達を確かめるピアのID'],
-    ru: ['сосед', 'Идентификатор узла, до которого дойти'],
-  },
-  all: {
-    fr: ['tous', 'Aussi les membres absents'],
-    ja: ['すべて', '不在のメンバーも含める'],
-    ru: ['все', 'И отсутствующих участников'],
-  },
-  command: {
-    fr: ['commande', 'Commande dont il s’agit'],
-    ja: ['コマンド', '対象のコマンド'],
-    ru: ['команда', 'О какой команде речь'],
-  },
-  since: {
-    fr: ['depuis', 'Seulement les derniers 30m, 12h ou 7d'],
-    ja: ['期間', '直近 30m、12h、7d だけ'],
-    ru: ['за', 'Только за последние 30m, 12h или 7d'],
-  },
-  everybody: {
-    fr: ['tout-le-monde', 'Les commandes de tous, pour qui gère la communauté'],
-    ja: ['全員', '全員の分（管理する人向け）'],
-    ru: ['от-всех', 'Команды всех, для тех, кто управляет сообществом'],
-  },
-  confirm: {
-    fr: ['confirmer', 'Oui, effacer pour de bon'],
-    ja: ['確認', 'はい、完全に消去します'],
-    ru: ['подтвердить', 'Да, стереть навсегда'],
-  },
-  expires: {
-    fr: ['durée', 'Combien de temps il vaut : 30m, 12h ou 7d'],
-    ja: ['有効期間', '有効な期間。30m、12h、7d など'],
-    ru: ['срок', 'Сколько действует: 30m, 12h или 7d'],
-  },
-  single: {
-    fr: ['unique', 'Bon pour une seule machine'],
-    ja: ['一回', '一台のマシンだけに有効'],
-    ru: ['одно', 'Только для одной машины'],
   },
 }
 

@@ -1,16 +1,12 @@
-import {
-  COMMAND_TRANSLATIONS,
-  MENU_TRANSLATIONS,
-  OPTION_TRANSLATIONS,
-  type Translated,
-} from './command-translations.ts'
+import { COMMAND_TRANSLATIONS, MENU_TRANSLATIONS, type Translated } from './command-translations.ts'
+import { CHOICE_TRANSLATIONS, OPTION_TRANSLATIONS } from './option-translations.ts'
 
 interface Localized {
   name_localizations?: Record<string, string>
   description_localizations?: Record<string, string>
 }
 
-/** A command's names in other languages, for registration. */
+/** The names of a command, or of one of its actions (`task run`), in other languages, for registration. */
 export function commandWords(command: string): Pick<Localized, 'name_localizations'> {
   return namesOf(COMMAND_TRANSLATIONS[command])
 }
@@ -20,10 +16,21 @@ export function summaryWords(command: string): Pick<Localized, 'description_loca
   return descriptionsOf(COMMAND_TRANSLATIONS[command])
 }
 
-/** The name and description of one of its options. */
-export function optionWords(command: string, option: string): Localized {
-  const words = OPTION_TRANSLATIONS[`${command}.${option}`] ?? OPTION_TRANSLATIONS[option]
-  return { ...namesOf(words), ...descriptionsOf(words) }
+/** The name and description of an option of a command, or of one of its actions (`task run`). */
+export function optionWords(command: string, option: string): Localized & { description?: string } {
+  const [name = ''] = command.split(' ')
+  const words =
+    OPTION_TRANSLATIONS[`${command}.${option}`] ??
+    OPTION_TRANSLATIONS[`${name}.${option}`] ??
+    OPTION_TRANSLATIONS[option]
+  const english = words?.en === undefined ? {} : { description: words.en }
+  return { ...english, ...namesOf(words), ...descriptionsOf(words) }
+}
+
+/** The name of a choice of an option. */
+export function choiceWords(option: string, value: string): Pick<Localized, 'name_localizations'> {
+  const words = CHOICE_TRANSLATIONS[`${option}.${value}`]
+  return words === undefined ? {} : { name_localizations: { ...words } }
 }
 
 /** The name of an entry in a message's menu. */
