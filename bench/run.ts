@@ -1,9 +1,10 @@
 /**
  * Kizuna and others side by side: `npm run bench [-- transfer publish erasure start load] [--mib 1024] [--rounds 3]
- * [--seconds 10]
- * [--folder /dev/shm] [--only NAME,…] [--write] [--compare]`. Contenders take turns, so that a busy machine slows all alike;
- * only ratios of one run mean anything. `--write` puts the tables into bench/results.json and bench/RESULTS.md; `--compare` holds
- * this run's ratios against those kept there and fails when one has fallen to less than half.
+ * [--seconds 10] [--folder /dev/shm] [--only NAME,…] [--write]`. Contenders take turns, so that a busy machine slows all
+ * alike; only ratios of one run mean anything. `--write` puts the tables into bench/results.json and bench/RESULTS.md.
+ *
+ * `npm run bench -- publish --compare` measures nobody else: it holds the processor time of taking a file in against
+ * bench/kept-ratios.json and fails when that has become 15 % slower; with `--write` it keeps this run's instead.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
@@ -14,9 +15,10 @@ import { writeSampleFile } from '../test/fixtures/sample-file.ts'
 import { publishContenders, transferContenders } from './contenders.ts'
 import { compareErasure } from './erasure-side-by-side.ts'
 import { compare, publishGoals, transferGoals } from './goals.ts'
-import { holdAgainst, keepResults, keptResults, type Result } from './kept-results.ts'
+import { keepResults, type Result } from './kept-results.ts'
 import { measureLoad } from './load.ts'
 import { describeMachine, machineLine } from './machine.ts'
+import { holdRatios } from './regression.ts'
 import { publish, runRounds, type Sample, transfer } from './rounds.ts'
 import { measureStart } from './start.ts'
 import { tableOf } from './tables.ts'
@@ -45,10 +47,16 @@ if (unknown.length > 0)
   throw new Error(`There is no benchmark “${unknown[0]}”. There are: ${known.join(', ')}.`)
 const wanted = positionals.length === 0 ? known : positionals
 
+if (values.compare && wanted.some((word) => word !== 'publish'))
+  throw new Error('Only `publish` has kept ratios to compare with.')
 if (!values.compare && wanted.some((word) => word === 'transfer' || word === 'publish')) installOthers()
 const folder = mkdtempSync(join(values.folder, 'kizuna-bench-'))
 process.on('SIGINT', () => process.exit(130))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+if (values.compare) {
+  await compareWithKept()
+  process.exit()
+}
 
 const results: Result[] = []
 const files = wanted.filter((word) => word === 'transfer' || word === 'publish')
@@ -71,7 +79,6 @@ if (wanted.includes('start')) results.push(await measureStart(folder))
 if (wanted.includes('load')) results.push(await measureLoad(folder, Number(values.seconds)))
 
 for (const result of results) console.log(`\n${tableOf(result)}\n${machineLine(result.machine)}`)
-if (values.compare) compareWithKept()
 if (values.write) keepResults(results)
 
 /** The others live in a package of their own; it is installed once. */
@@ -103,9 +110,16 @@ function isWanted({ name }: { name: string }): boolean {
   return only === undefined || only.some((word) => name.toLowerCase().includes(word))
 }
 
-function compareWithKept(): void {
-  for (const { name, ratio, kept, isSlower } of holdAgainst(keptResults(), results)) {
-    console.log(`${isSlower ? 'SLOWER' : 'ok    '} ${name}: ${ratio.toFixed(2)}, kept ${kept.toFixed(2)}`)
+async function compareWithKept(): Promise<void> {
+  for (const { name, ratio, kept, limit, isSlower } of await holdRatios(folder, { write: values.write })) {
+    const change = kept === undefined ? 'none is kept: add --write' : percent(ratio / kept)
+    const allowed = `${percent(limit)} is allowed`
+    console.log(`${isSlower ? 'SLOWER' : 'ok    '} ${name}: ${ratio.toFixed(3)}, ${change}; ${allowed}`)
     if (isSlower) process.exitCode = 1
   }
+}
+
+function percent(factor: number): string {
+  const change = Math.round((factor - 1) * 100)
+  return `${change < 0 ? '−' : '+'}${Math.abs(change)} %`
 }
