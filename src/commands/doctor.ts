@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { DepartureReport } from '../node/departure.ts'
 import type { Services } from '../node/services.ts'
 import { defineCommand } from './command.ts'
 import { decodeShareLink } from './share-link.ts'
@@ -61,6 +62,7 @@ async function examineNode(services: Services): Promise<Finding[]> {
   const relayed = connected.filter(({ path }) => path === 'relayed').length
   const { freeBytes } = await disk.space()
   const degraded = await state.degraded()
+  const leaving = services.departure.report
   return [
     {
       step: 'addresses',
@@ -98,7 +100,22 @@ async function examineNode(services: Services): Promise<Finding[]> {
       outcome: degraded.length === 0 ? 'ok' : 'failed',
       finding: degraded.length === 0 ? 'Nothing is degraded.' : `Needs a look: ${degraded.join(', ')}.`,
     },
+    ...(leaving === undefined ? [] : [leavingStep(leaving)]),
   ]
+}
+
+function leavingStep({ state, since, lost, weaker }: DepartureReport): Finding {
+  const begun = `Somebody asked this node to leave at ${new Date(since).toISOString()}`
+  const callOff = '`kizuna leave --cancel` calls it off.'
+  const findings = {
+    left: `${begun}, and it has left: it answers nobody. Started again, it is a member again.`,
+    'handing over': `${begun}; it hands over what others need of it. ${callOff}`,
+    waiting:
+      lost + weaker === 0
+        ? `${begun}; it goes on when another member is there. ${callOff}`
+        : `${begun}; ${lost} contents would be lost and ${weaker} have fewer copies, and nobody has room for them. It tries again every minute. Invite somebody with room, or \`kizuna leave --force\` loses them; ${callOff}`,
+  }
+  return { step: 'leaving', outcome: state === 'waiting' ? 'failed' : 'ok', finding: findings[state] }
 }
 
 /** Reads every chunk; what is damaged is fetched again from others by itself. */

@@ -73,3 +73,38 @@ test('a node that left is a member again when it starts again', LIMIT, async () 
   await again.services.network.connect(b.services.network.addresses()[0] ?? '')
   await eventually('both copies count', async () => (await ask(b, 'describe', { id })).confirmed === 2)
 })
+
+test(
+  'a leave that a restart broke off shows in status and doctor, and can be called off',
+  LIMIT,
+  async () => {
+    await using nodes = new TestNodes()
+    const home = `${nodes.folder}/half`
+    const [a, b] = [
+      await nodes.startInMemory({ home }),
+      await nodes.startInMemory({ storageForOthersBytesMax: 0 }),
+    ]
+    await nodes.join(a, b)
+    await ask(a, 'share', { text: 'only here', name: 'x.txt' })
+    assert.equal((await ask(a, 'status')).leaving, null)
+    await assert.rejects(ask(a, 'leave', { force: true }, { progress: () => void a.stop() }), {
+      code: 'ABORTED',
+    })
+    await a.stop()
+
+    const again = await nodes.startInMemory({ home })
+    await again.services.network.connect(b.services.network.addresses()[0] ?? '')
+    await eventually('it says what would be lost', async () => {
+      const { leaving } = await ask(again, 'status')
+      return leaving.state === 'waiting' && leaving.lost === 1
+    })
+    const { healthy, steps } = await ask(again, 'doctor')
+    const step = steps.find((each: { step: string }) => each.step === 'leaving')
+    assert.deepEqual([healthy, step.outcome], [false, 'failed'])
+    assert.match(step.finding, /1 contents would be lost.*--cancel/)
+
+    assert.equal((await ask(again, 'leave', { cancel: true })).cancelled, true)
+    assert.equal((await ask(again, 'status')).leaving, null)
+    assert.equal((await ask(again, 'leave', { cancel: true })).cancelled, false)
+  },
+)

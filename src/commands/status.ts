@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ScrubReport } from '../content/scrubber.ts'
+import type { DepartureReport } from '../node/departure.ts'
 import { defineCommand } from './command.ts'
 
 /** How the node is. */
@@ -55,6 +56,7 @@ export const status = defineCommand({
       receivedBytes,
       sentBytes,
       cleanStart: state.cleanStart,
+      leaving: leavingView(services.departure.report),
       degraded,
       health: health.map(({ since, error, ...part }) => ({
         ...part,
@@ -65,6 +67,13 @@ export const status = defineCommand({
     }
   },
 })
+
+/** How taking this node out of service goes; null while nobody asked for it. */
+function leavingView(report: DepartureReport | undefined) {
+  if (report === undefined) return null
+  const { state, since, lost, weaker } = report
+  return { state, since: new Date(since).toISOString(), lost, weaker }
+}
 
 /** How reading everything on this machine goes, and what it found since the first start. */
 function scrubView(report: ScrubReport) {

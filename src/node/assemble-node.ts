@@ -5,7 +5,6 @@ import { createContent } from '../content/create-content.ts'
 import { AgreedClock } from '../core/agreed-clock.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Digester } from '../core/digester.ts'
-import { toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
@@ -30,7 +29,9 @@ import type { ConfigSources } from './config.ts'
 import type { NodeConfig } from './config-schema.ts'
 import { Configuration } from './configuration.ts'
 import type { Node } from './create-node.ts'
+import { Departure } from './departure.ts'
 import { answerEchoes } from './echo.ts'
+import { keepFriends } from './friends.ts'
 import { addHealthChecks } from './health-checks.ts'
 import { openTasks } from './member-tasks.ts'
 import { lifeOf } from './node-life.ts'
@@ -242,6 +243,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
   const world = { key, index, network, records, community, content, chunks, clock, random, log, metrics }
   const tasks = openTasks({ ...world, reputation }, config)
   books.personalData.add(personalTasks(tasks))
+  const tellStatus = () => publisher.changed()
   const services: Services = {
     ...world,
     config,
@@ -249,7 +251,8 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     membership,
     configuration,
     state,
-    tellStatus: () => publisher.changed(),
+    tellStatus,
+    departure: new Departure({ ...world, tellStatus }),
     tokens: new ApiTokens({ index, clock, random, space: () => membership.space().id }),
     history: books.history,
     audit: books.audit,
@@ -276,7 +279,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       community.onChange(() => publisher.changed())
       publisher.start()
       bootstrap.start()
-      for (const friend of friends) keepFriend(services, friend)
+      keepFriends(services, friends)
       jobs.start({
         name: 'garbage',
         intervalMs: GARBAGE_INTERVAL_MS,
@@ -294,9 +297,11 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       withdrawals.start()
       jobs.start(withdrawals.job)
       jobs.start(books.job)
+      services.departure.start()
     },
     // What others see goes first, what is written last.
     stop: [
+      () => services.departure.stop(),
       () => Promise.all([bootstrap.stop(), publisher.stop(), jobs.stop(), withdrawals.stop()]),
       () => tasks.stop(),
       () => archive.stop(),
@@ -321,12 +326,6 @@ function spaceOptions(config: NodeConfig, self: PeerId) {
   const label = config.label === '' ? `node-${self.slice(-6)}` : config.label
   const spaceName = config.spaceName === '' ? `Space of ${label}` : config.spaceName
   return { label, spaceName, admission: config.admission }
-}
-
-function keepFriend({ network, log }: Services, friend: NonNullable<ReturnType<typeof friendOf>>): void {
-  network
-    .keepConnected(friend)
-    .catch((error) => log.info('friend not reached', { peer: friend.peer, code: toKizunaError(error).code }))
 }
 
 /** How busy this machine is, 0 to 100; Windows always says 0. */

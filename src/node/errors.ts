@@ -1,4 +1,8 @@
+import type { ContentId } from '../core/content-id.ts'
 import { KizunaError } from '../core/kizuna-error.ts'
+
+/** Objects named in an error. */
+const NAMED_MAX = 100
 
 /** One thing that is wrong with the configuration. */
 export interface ConfigFault {
@@ -76,6 +80,23 @@ export class UnknownSettingError extends KizunaError {
       kind: 'invalid',
       message: `“${facts.key.slice(0, 64)}” is not a setting.`,
       hint: '`kizuna config` lists every setting.',
+    })
+  }
+}
+
+/** Thrown when leaving now would lose something. */
+export class LeaveWouldLoseError extends KizunaError {
+  override name = 'LeaveWouldLoseError'
+  constructor(facts: { lost: readonly ContentId[]; weaker: number; inTime: boolean }) {
+    const { lost, weaker, inTime } = facts
+    super({
+      code: 'LEAVE_WOULD_LOSE',
+      kind: 'unavailable',
+      message: inTime
+        ? `Nobody else has room for all that this node keeps: ${lost.length} contents would be lost with it.`
+        : `Not everything was handed over in time: ${lost.length} contents would be lost, ${weaker} would have fewer copies.`,
+      hint: 'The same command goes on where it ended. When nobody has room, invite somebody who has; --dry-run lists what is left, --force leaves all the same and loses it.',
+      details: { lost: lost.slice(0, NAMED_MAX), weaker },
     })
   }
 }

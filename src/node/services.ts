@@ -19,6 +19,7 @@ import type { AuditLog } from './audit/audit-log.ts'
 import type { CircuitBreakers } from './circuit-breakers.ts'
 import type { NodeConfig } from './config-schema.ts'
 import type { Configuration } from './configuration.ts'
+import type { Departure } from './departure.ts'
 import type { FeedbackBox } from './feedback-box.ts'
 import type { Health } from './health.ts'
 import type { CommandHistory } from './history/command-history.ts'
@@ -47,6 +48,8 @@ export interface Services {
   readonly state: NodeState
   /** Has our status told to the space soon, instead of at its next time. */
   readonly tellStatus: () => void
+  /** Takes this node out of service without loss. */
+  readonly departure: Departure
   /** For programs that use the HTTP API without owning the node. */
   readonly tokens: ApiTokens
   /** Who asked for what. */

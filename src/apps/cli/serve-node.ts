@@ -69,6 +69,8 @@ export async function serveNode(
         ? {}
         : { discord: { inviteLink: bot.inviteLink(), notices: bot.notices(), httpPort: bot.httpPort() } }),
       async stop() {
+        // Who waits for it is cut off below, and that must not look as if they called it off.
+        await services.departure.stop()
         await removeApiFile(services.disk).catch(() => services.log.warn('api.json not removed'))
         await bot?.stop()
         // Requests under way use the node: they end first, within their own limit.
