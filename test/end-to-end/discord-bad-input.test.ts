@@ -110,19 +110,52 @@ test('4,001 characters, in an option and typed, are taken or refused with a sent
   assert.ok(textOf(typed).length < 1_000)
 })
 
-test('words that mean nothing are answered in the language of who wrote them', async () => {
-  const english = await refusal(ask('get', { id: 'nonsense' }))
-  const [french, japanese, russian] = await Promise.all(
-    ['fr', 'ja', 'ru'].map((locale) => refusal(ask('get', { id: 'nonsense' }, locale))),
-  )
-  assert.equal(new Set([english, french, japanese, russian].map((text) => text?.split('\n')[0])).size, 4)
-  assert.match(japanese ?? '', /\p{Script=Hiragana}/u)
-  assert.match(russian ?? '', /\p{Script=Cyrillic}/u)
-})
+/** What cannot be done, each asked anew. */
+const IMPOSSIBLE: Readonly<Record<string, (locale: string) => ReturnType<typeof ask>>> = {
+  'an id that is none': (locale) => ask('get', { id: 'nonsense' }, locale),
+  '4,001 characters': (locale) => ask('get', { id: 'x'.repeat(4_001) }, locale),
+  'a name of marks': (locale) => ask('get', { id: ZALGO }, locale),
+  'no bytes': (locale) => ask('share', { file: group.discord.upload('empty.txt', '') }, locale),
+  'more than 500 MiB': (locale) =>
+    ask('share', { file: group.discord.upload('large.bin', { sizeBytes: 500 * MIB + 1 }) }, locale),
+  'a dead file': (locale) => {
+    const file = group.discord.upload('dead.txt', 'gone')
+    group.discord.killAttachment(file)
+    return ask('share', { file }, locale)
+  },
+  'an expired link': (locale) => {
+    const file = group.discord.upload('old.txt', 'too late')
+    const asked = ask('share', { file }, locale)
+    group.discord.cdn.expire(file)
+    return asked
+  },
+  'a connection that breaks in mid-upload': (locale) => {
+    const file = group.discord.upload('cut.bin', { sizeBytes: 2 * MIB })
+    group.discord.cutAttachment(file, MIB, 100)
+    return ask('share', { file }, locale)
+  },
+  'what only others may': (locale) => ask('forget', { id: 'nonsense' }, locale),
+}
 
-test('an empty file, and one that is too large, are answered at once', async () => {
-  const empty = await ask('share', { file: group.discord.upload('empty.txt', '') }).outcome(isDone, ANSWER_MS)
-  assert.ok(isEphemeral(empty) || /baf/.test(textOf(empty)), textOf(empty))
+for (const [what, asking] of Object.entries(IMPOSSIBLE)) {
+  test(`${what}: a short sentence and a hint, in the language of who asked`, async () => {
+    const texts = await Promise.all(['en-US', 'fr', 'ja', 'ru'].map((locale) => refusal(asking(locale))))
+    const lines = texts.map((text) => text.split('\n').filter((line) => !line.startsWith('-# ')))
+    for (const each of lines) assert.ok(each.length >= 2, each.join(' / '))
+    for (const [part, at] of Object.entries({ sentence: 0, hint: -1 })) {
+      const said = lines.map((each) => each.at(at) ?? '')
+      assert.equal(new Set(said).size, said.length, `${part}: ${said.join(' / ')}`)
+      assert.ok(
+        said.every((line) => line.length < 300),
+        said.join(' / '),
+      )
+    }
+    assert.match(texts[2] ?? '', /\p{Script=Hiragana}/u)
+    assert.match(texts[3] ?? '', /\p{Script=Cyrillic}/u)
+  })
+}
+
+test('a file that is too large is not fetched to find that out', async () => {
   const large = group.discord.upload('large.bin', { sizeBytes: 500 * MIB + 1 })
   await refusal(ask('share', { file: large }))
   const fetched = group.discord.cdn.fetches.filter(({ path }) => path.includes(large.id))
@@ -140,14 +173,10 @@ test('500 MiB are taken whole or refused, and the bot goes on answering meanwhil
   assert.ok(isEphemeral(answer) || /baf/.test(textOf(answer)), textOf(answer))
 })
 
-test('an expired link, a dead file and a download that breaks off are told', async () => {
+test('a message whose file is dead is answered, too', async () => {
   const { discord } = group
   const dead = discord.upload('dead.txt', 'gone')
   discord.killAttachment(dead)
-  await refusal(ask('share', { file: dead }))
-  const cut = discord.upload('cut.bin', { sizeBytes: 2 * MIB })
-  discord.cutAttachment(cut, MIB, 100)
-  await refusal(ask('share', { file: cut }))
   const message = discord.userMessage({ channel, author: group.person(guild), attachments: [dead] })
   const stored = discord.interact({
     kind: 'message',
@@ -158,15 +187,6 @@ test('an expired link, a dead file and a download that breaks off are told', asy
     application: bot.application,
   })
   await stored.outcome(isDone, ANSWER_MS)
-})
-
-test('a link that expires while the command waits is answered, too', async () => {
-  const { discord } = group
-  const file = discord.upload('old.txt', 'too late')
-  const asked = ask('share', { file })
-  discord.cdn.expire(file)
-  const text = textOf(await asked.outcome(isDone, ANSWER_MS))
-  assert.ok(text.length > 0 && !STACK.test(text), text)
 })
 
 test('permissions taken in mid-command leave no interaction unanswered and no storm of refused calls', async () => {

@@ -158,6 +158,8 @@ test('the doctor names missing permissions and a role that stands too low', asyn
   const text = textOf(await asked.until((message) => /Doctor/.test(textOf(message))))
   assert.match(text, /lacks, in this channel: Embed Links, Attach Files/)
   assert.match(text, /stands below high/)
+  assert.match(text, /[GM]B are free\./)
+  assert.ok(!text.includes(node.services.config.home), 'where the data folder is concerns nobody here')
   discord.assertClean()
 })
 

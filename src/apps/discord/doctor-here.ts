@@ -62,7 +62,7 @@ function roleFindings(parts: BotParts, guild: string, say: Say): Finding[] {
     const role = known.roles.get(id)
     return role !== undefined && role.position >= known.bot.position ? [role.name] : []
   })
-  const step = say('doctor.permissions')
+  const step = say('doctor.role')
   return [
     above.length === 0
       ? { step, outcome: 'ok' as const, finding: say('doctor.roleOk') }

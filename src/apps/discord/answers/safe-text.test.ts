@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { clip, code, plainText, safeText } from './safe-text.ts'
+import { clip, code, plainText, prose, safeText } from './safe-text.ts'
 
 test('a stranger’s text makes no mention, no markdown and no link [A-70]', () => {
   assert.equal(safeText('@everyone <@123> **bold** [a](https://evil.example)').includes('@everyone'), false)
@@ -10,9 +10,21 @@ test('a stranger’s text makes no mention, no markdown and no link [A-70]', () 
   assert.equal(safeText('# heading'), '\\# heading')
   assert.equal(safeText('[a](https://evil.example)').includes('https://'), false)
   assert.equal(code('a`b'), '`aˋb`')
+  assert.equal(safeText('12. a list'), '12\\. a list')
+})
+
+test('our own sentences show commands as code, and nothing else of them is markdown', () => {
+  assert.equal(
+    prose('You are alone; `kizuna invite` makes a link for **you** and @everyone.'),
+    'You are alone; `kizuna invite` makes a link for \\*\\*you\\*\\* and @\u200beveryone.',
+  )
+  assert.equal(prose('`a` and `b`'), '`a` and `b`')
+  assert.equal(prose('one ` alone'), 'one \\` alone')
 })
 
 test('an ordinary file name stays as it is', () => {
+  assert.equal(safeText('0.1.0'), '0.1.0')
+  assert.equal(safeText('2024-report.txt'), '2024-report.txt')
   assert.equal(safeText('Holiday 2024 (1).mp4'), 'Holiday 2024 (1).mp4')
   assert.equal(safeText('絆の写真.jpg'), '絆の写真.jpg')
 })

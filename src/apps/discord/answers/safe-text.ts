@@ -9,7 +9,8 @@ const JOINERS = /([\u200c\u200d])[\u200c\u200d]+/gu
 const MARKS = new RegExp(`(\\p{M}{${MARKS_MAX}})\\p{M}+`, 'gu')
 /** What Discord's markdown takes for a sign, anywhere and at the start of a line. */
 const MARKDOWN = /[\\*_~`|[\]<]/g
-const MARKDOWN_AT_START = /^([#>-]|\d+\.)/
+/** A sign, or the dot of a number, which alone would make a list; a backslash before a digit would be seen. */
+const MARKDOWN_AT_START = /^[#>-]|(?<=^\d+)\.(?=\s|$)/
 
 /**
  * A stranger's text (names, file names, labels) as it may stand in an answer: one line, no invisible signs, no towers
@@ -21,6 +22,18 @@ export function safeText(text: string, lengthMax = 200): string {
     .replace(MARKDOWN_AT_START, (sign) => `\\${sign}`)
     .replaceAll('@', '@\u200b')
     .replaceAll('://', ':\u200b//')
+}
+
+/** A sentence of ours, which may name strangers' things; what stands in backticks is shown as code. */
+export function prose(text: string, lengthMax = 500): string {
+  return clip(text, lengthMax)
+    .split(/(`[^`]*`)/)
+    .map((part) => {
+      if (/^`[^`]+`$/.test(part)) return code(part.slice(1, -1))
+      const [before = '', after = ''] = [/^\s*/, /\s*$/].map((edge) => edge.exec(part)?.[0] ?? '')
+      return part.trim() === '' ? part : `${before && ' '}${safeText(part, lengthMax)}${after && ' '}`
+    })
+    .join('')
 }
 
 /** The same without escapes, for places that know no markdown: labels of buttons, choices, file names. */

@@ -73,7 +73,11 @@ function subcommand(shown: ShownCommand, action: string): APIApplicationCommandS
   }
 }
 
-function optionsOf(shown: ShownCommand, action: string | undefined): APIApplicationCommandBasicOption[] {
+/** The options of a command, or of one of its actions. */
+export function optionsOf(
+  shown: ShownCommand,
+  action: string | undefined,
+): APIApplicationCommandBasicOption[] {
   const { command } = shown
   const file: APIApplicationCommandBasicOption[] =
     shown.shown.attachment === undefined

@@ -1,6 +1,7 @@
 import { clip, code, plainText, safeText } from '../answers/safe-text.ts'
 import type { View, ViewControl } from '../answers/view.ts'
 import { formatBytes, formatMoment } from '../words/format.ts'
+import type { Say } from '../words/say.ts'
 import { button, type ViewContext } from './view-context.ts'
 
 /** Entries on one page of a list. */
@@ -63,7 +64,10 @@ export function shareView(context: ViewContext, result: SharedResult): View {
     facts: [
       { label: say('key'), value: code(result.id) },
       { label: say('size'), value: formatBytes(result.sizeBytes) },
-      { label: say('copies'), value: say('copiesOf', { copies: result.copies, policy: result.policy }) },
+      {
+        label: say('copies'),
+        value: say('copiesOf', { copies: result.copies, policy: policyIn(say, result.policy) }),
+      },
       {
         label: say('safe'),
         value: result.acknowledged === 'replicated' ? say('safeReplicated') : say('safeLocal'),
@@ -105,7 +109,7 @@ export function listView(
     title: say('list.title'),
     lines: files.map(
       (file) =>
-        `${file.private ? '🔒 ' : ''}**${safeText(file.name, 80)}** · ${formatBytes(file.sizeBytes)} · ${formatMoment(file.publishedAt)}\n${code(file.id)}`,
+        `${file.private ? '🔒 ' : ''}**${safeText(file.name, 80)}** · ${formatBytes(file.sizeBytes)} · ${formatMoment(file.publishedAt)} · ${say('list.held', { count: file.holders })}\n${code(file.id)}`,
     ),
     text: say('page', { from: page.offset + 1, to, total }),
     controls: [pageButtons(context, page, to, total), chooser(context, files)],
@@ -156,6 +160,7 @@ export function describeView(context: ViewContext, result: DescribeResult): View
     kind: 'card',
     tone: result.margin < 0 ? 'bad' : result.confirmed < result.target ? 'warning' : 'good',
     title: safeText(result.name ?? result.id, 100),
+    ...(result.confirmed < result.target ? { text: say('describe.tooFew') } : {}),
     facts: [
       { label: say('key'), value: code(result.id) },
       ...(result.mediaType === null ? [] : [{ label: say('type'), value: safeText(result.mediaType, 60) }]),
@@ -163,10 +168,13 @@ export function describeView(context: ViewContext, result: DescribeResult): View
       ...(result.publishedAt === null
         ? []
         : [{ label: say('sharedAt'), value: formatMoment(result.publishedAt) }]),
-      { label: say('copies'), value: `${result.confirmed}/${result.target} (${result.policy})` },
+      {
+        label: say('copies'),
+        value: `${result.confirmed}/${result.target} (${policyIn(say, result.policy)})`,
+      },
       { label: say('margin'), value: margin },
       { label: say('holders'), value: String(result.holders.length) },
-      { label: say('lossOdds'), value: formatOdds(result.lossOddsPerYear) },
+      { label: say('lossOdds'), value: formatOdds(say, result.lossOddsPerYear) },
       { label: say('keptHere'), value: result.keptHere ? say('yes') : say('no') },
     ],
     controls: [contentButtons(context, result.id).filter((_, index) => index !== 1)],
@@ -199,7 +207,17 @@ export function folderView(
   }
 }
 
-function formatOdds(odds: number): string {
+function formatOdds(say: Say, odds: number): string {
   if (odds <= 0) return '0'
-  return odds >= 0.001 ? `${(odds * 100).toFixed(1)} %` : `1 : ${Math.round(1 / odds).toExponential(0)}`
+  if (odds >= 0.001) return `${(odds * 100).toFixed(1)} %`
+  // One digit that counts; nobody believes more of it.
+  return say('oddsOneIn', { count: Number((1 / odds).toPrecision(1)).toLocaleString(say.language) })
+}
+
+/** A policy such as `replica:3` or `rs:4+2` in words; one that is unknown here stays as it is. */
+function policyIn(say: Say, policy: string): string {
+  if (policy.startsWith('replica:')) return say('policy.whole')
+  const [, data, parity] = /^rs:(\d+)\+(\d+)$/.exec(policy) ?? []
+  if (data === undefined) return safeText(policy, 30)
+  return say('policy.pieces', { data, all: Number(data) + Number(parity) })
 }

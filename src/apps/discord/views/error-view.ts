@@ -1,10 +1,13 @@
 import type { Permission } from '../../../commands/command.ts'
-import type { KizunaError } from '../../../core/kizuna-error.ts'
+import type { ErrorKind, KizunaError } from '../../../core/kizuna-error.ts'
 import { code, safeText } from '../answers/safe-text.ts'
 import type { View } from '../answers/view.ts'
 import { isWordKey, type Say } from '../words/say.ts'
 
 const PERMISSIONS: readonly Permission[] = ['anyone', 'member', 'steward', 'owner']
+
+/** What the asker can do something about; the sentences for the others say what to do. */
+const IN_OUR_HANDS: readonly ErrorKind[] = ['invalid', 'denied', 'missing', 'conflict']
 
 /** An error as a short sentence with a hint, in the person's language; never what is inside. */
 export function errorView(
@@ -39,8 +42,9 @@ function hintOf(
   if (typeof retryAfterMs === 'number' && Number.isFinite(retryAfterMs))
     return say('hint.again', { seconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) })
   const key = `hint.${error.code}`
-  if (isWordKey(key)) return say(key, { doctor: mention('doctor') })
-  if (error.kind === 'invalid' && command !== undefined)
-    return say('hint.help', { command: `${mention('help')} \`${command}\`` })
-  return ''
+  if (isWordKey(key)) return say(key, { doctor: mention('doctor'), help: mention('help') })
+  if (!IN_OUR_HANDS.includes(error.kind)) return ''
+  return say('hint.help', {
+    command: command === undefined ? mention('help') : `${mention('help')} \`${command}\``,
+  })
 }

@@ -1,9 +1,11 @@
-import { code, safeText } from '../answers/safe-text.ts'
+import { code, prose, safeText } from '../answers/safe-text.ts'
 import type { View } from '../answers/view.ts'
-import { formatBytes, formatDuration } from '../words/format.ts'
+import { formatBytes, formatDuration, withReadableBytes } from '../words/format.ts'
 import type { ViewContext } from './view-context.ts'
 
 const PEERS_SHOWN_MAX = 20
+/** So much of a node's id tells it from others in its space. */
+const SHORT_ID_LENGTH = 6
 
 /** What `ping` answers. */
 export interface PingResult {
@@ -23,7 +25,8 @@ export interface StatusResult {
   membersOnline: number
   connectedPeers: number
   stored: { sizeBytes: number }
-  quota: { storageBytesMax: number }
+  storedForOthersBytes: number
+  quota: { storageBytesMax: number; storageForOthersBytesMax: number }
   keptObjects: number
   durability: { belowTarget: number; unreadable: number }
   queues: { repair: number }
@@ -61,7 +64,7 @@ export function pingView({ say }: ViewContext, result: PingResult, peer: string 
 }
 
 /** How the node is. */
-export function statusView({ say }: ViewContext, result: StatusResult): View {
+export function statusView({ say, mention }: ViewContext, result: StatusResult): View {
   const { quota, durability } = result
   const stored = formatBytes(result.stored.sizeBytes)
   const looks = [
@@ -69,14 +72,19 @@ export function statusView({ say }: ViewContext, result: StatusResult): View {
     ...(durability.unreadable > 0 ? [`${durability.unreadable} × ${say('lost')}`] : []),
   ]
   const parts = result.health
+  const well = parts.filter(({ state }) => state === 'ok').map(({ name }) => safeText(name, 40))
+  const ill = parts.filter(({ state }) => state !== 'ok')
+  const text =
+    looks.length > 0
+      ? `${say('status.look')}: ${looks.map((one) => safeText(one)).join(', ')}. ${say('status.doctor', { doctor: mention('doctor') })}`
+      : result.members > 1
+        ? say('status.well')
+        : say('status.alone', { invite: mention('invite') })
   return {
     kind: 'card',
     tone: looks.length > 0 || parts.some(({ state }) => state === 'down') ? 'warning' : 'good',
-    title: say('status.title', { name: safeText(result.label || result.peerId, 80) }),
-    text:
-      looks.length === 0
-        ? say('status.well')
-        : `${say('status.look')}: ${looks.map((one) => safeText(one)).join(', ')}`,
+    title: say('status.title', { name: safeText(result.label || result.peerId.slice(-SHORT_ID_LENGTH), 80) }),
+    text,
     facts: [
       { label: say('status.space'), value: safeText(result.space.name, 80) },
       {
@@ -92,15 +100,30 @@ export function statusView({ say }: ViewContext, result: StatusResult): View {
             ? say('status.storedOf', { stored, quota: formatBytes(quota.storageBytesMax) })
             : stored,
       },
+      {
+        label: say('status.others'),
+        value: say('status.storedOf', {
+          stored: formatBytes(result.storedForOthersBytes),
+          quota: formatBytes(quota.storageForOthersBytesMax),
+        }),
+      },
       { label: say('status.kept'), value: String(result.keptObjects) },
-      { label: say('status.belowTarget'), value: String(durability.belowTarget) },
-      { label: say('status.queues'), value: String(result.queues.repair) },
+      // Nothing to do is nothing to say.
+      ...(durability.belowTarget === 0
+        ? []
+        : [{ label: say('status.belowTarget'), value: String(durability.belowTarget) }]),
+      ...(result.queues.repair === 0
+        ? []
+        : [{ label: say('status.queues'), value: String(result.queues.repair) }]),
       { label: say('status.version'), value: safeText(result.version, 20) },
     ],
-    lines: parts.map(
-      ({ name, state, error }) =>
-        `${MARKS[state] ?? '·'} ${safeText(name, 40)}${error == null ? '' : `: ${safeText(error, 160)}`}`,
-    ),
+    lines: [
+      ...ill.map(
+        ({ name, state, error }) =>
+          `${MARKS[state] ?? '·'} ${safeText(name, 40)}${error == null ? '' : `: ${safeText(error, 160)}`}`,
+      ),
+      ...(well.length === 0 ? [] : [`${MARKS.ok} ${well.join(', ')}`]),
+    ],
   }
 }
 
@@ -184,7 +207,7 @@ export function doctorView(
     text: verdict,
     lines: steps.map(
       ({ step, outcome, finding }) =>
-        `${MARKS[outcome] ?? '·'} **${safeText(step, 40)}** ${safeText(finding, 500)}`,
+        `${MARKS[outcome] ?? '·'} **${safeText(step, 40)}** ${prose(withReadableBytes(finding))}`,
     ),
   }
 }

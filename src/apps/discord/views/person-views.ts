@@ -1,8 +1,10 @@
+import type { Locale } from 'discord.js'
 import type { Permission } from '../../../commands/command.ts'
 import { mayAsk } from '../../../commands/gates/permit.ts'
-import { code, safeText } from '../answers/safe-text.ts'
+import { code, prose, safeText } from '../answers/safe-text.ts'
 import type { View } from '../answers/view.ts'
 import type { CommandGroup, ShownCommand } from '../command-surface.ts'
+import { optionsOf } from '../registration/build-registration.ts'
 import { summaryIn } from '../words/command-words.ts'
 import { formatMoment } from '../words/format.ts'
 import { button, type ViewContext } from './view-context.ts'
@@ -54,27 +56,46 @@ export function helpView(
     kind: 'card',
     tone: 'plain',
     title: say('help.title'),
-    text: say('help.intro', { command: `${context.mention('help')}` }),
+    text: say('help.intro', {
+      command: context.mention('help'),
+      share: context.mention('share'),
+      get: context.mention('get'),
+    }),
     lines,
   }
 }
 
-function oneCommandView(context: ViewContext, { command, actions }: ShownCommand): View {
+function oneCommandView(context: ViewContext, shown: ShownCommand): View {
   const { say } = context
+  const { command, actions } = shown
   const [text = ''] = command.description.split('\n\nExample:')
+  // The long description is for the command line, too, and in English alone.
+  const more = say.language === 'en' ? `\n${prose(text.replaceAll(/(?<=^|\s)--(?=[a-z])/g, ''), 1_500)}` : ''
   return {
     kind: 'card',
     tone: 'plain',
     title: `/${command.name}`,
-    text: `${safeText(summaryIn(say.language, command.name) ?? command.summary, 200)}\n${safeText(text, 1_500)}`,
+    text: `${safeText(summaryIn(say.language, command.name) ?? command.summary, 200)}${more}`,
     lines: [
+      ...(actions.length === 0 ? optionLines(context, shown) : []),
       ...actions.map(
         (action) =>
-          `\`/${command.name} ${action}\` ${safeText(command.actions?.[action]?.summary ?? '', 120)}`,
+          `\`/${command.name} ${action}\` ${safeText(summaryIn(say.language, `${command.name} ${action}`) ?? command.actions?.[action]?.summary ?? '', 120)}`,
       ),
       say('help.onlyFor', { who: say(`who.${leastPermission({ command, actions })}`) }),
     ],
   }
+}
+
+/** The options as Discord shows them, in the reader's language. */
+function optionLines({ say }: ViewContext, shown: ShownCommand): string[] {
+  return optionsOf(shown, shown.onlyAction).map((option) => {
+    const locale = say.language as Locale
+    const name = option.name_localizations?.[locale] ?? option.name
+    const text = option.description_localizations?.[locale] ?? option.description
+    const needed = option.required === true ? ` (${say('help.needed')})` : ''
+    return `• **${safeText(name, 40)}** ${safeText(text, 120)}${needed}`
+  })
 }
 
 function leastPermission({ command, actions }: Pick<ShownCommand, 'command' | 'actions'>): Permission {

@@ -73,3 +73,73 @@ test('what a share answers shows no key of private content', () => {
   }
   assert.doesNotMatch(JSON.stringify(viewOfResult(context, 'share', result, {})), /SECRETKEY/)
 })
+
+const STATUS = {
+  peerId: '12D3KooWAlder',
+  label: '',
+  version: '0.1.0',
+  uptimeMs: 5_000,
+  space: { name: 'Grove' },
+  members: 1,
+  membersOnline: 1,
+  connectedPeers: 0,
+  stored: { sizeBytes: 2_000 },
+  storedForOthersBytes: 1_000,
+  quota: { storageBytesMax: 0, storageForOthersBytesMax: 5_000 },
+  keptObjects: 0,
+  durability: { belowTarget: 0, unreadable: 0 },
+  queues: { repair: 0 },
+  degraded: [],
+  health: [
+    { name: 'disk', state: 'ok', error: null },
+    { name: 'discord', state: 'degraded', error: 'The connection is made again.' },
+    { name: 'index', state: 'ok', error: null },
+  ],
+}
+
+test('the state of a node says what matters first, and what to do next', () => {
+  const alone = viewOfResult(context, 'status', STATUS, {})
+  assert.equal(alone.title, 'Node WAlder')
+  assert.match(alone.text ?? '', /is alone.*\/invite/)
+  assert.deepEqual(alone.lines, ['⚠️ discord: The connection is made again.', '✅ disk, index'])
+  const labels = (alone.facts ?? []).map(({ label }) => label)
+  assert.ok(labels.includes('Stored for others') && !labels.includes('Repair queue'), labels.join())
+  assert.ok(alone.facts?.some(({ value }) => value === '0.1.0'))
+  const several = { ...STATUS, members: 3, degraded: ['disk'], queues: { repair: 4 } }
+  const ill = viewOfResult(context, 'status', several, {})
+  assert.match(ill.text ?? '', /Needs a look: disk\. \/doctor says what to do\./)
+  assert.ok(ill.facts?.some(({ label, value }) => label === 'Repair queue' && value === '4'))
+})
+
+test('how safe something is stands there in words, without the names of policies', () => {
+  const known = {
+    id: 'bafk',
+    name: 'oak.txt',
+    kind: 'file',
+    mediaType: null,
+    publishedAt: null,
+    sizeBytes: 3,
+    policy: 'rs:4+2',
+    confirmed: 5,
+    target: 6,
+    margin: 1,
+    holders: ['a', 'b'],
+    lossOddsPerYear: 0.000_004,
+    keptHere: false,
+  }
+  const view = viewOfResult(context, 'describe', known, {})
+  const facts = new Map((view.facts ?? []).map(({ label, value }) => [label, value]))
+  assert.equal(facts.get('Copies'), '5/6 (pieces; any 4 of 6 are enough)')
+  assert.equal(facts.get('Odds of loss in a year'), '1 in 300,000')
+  assert.match(view.text ?? '', /fewer copies than it should/)
+})
+
+test('a task that is under way says how to look after it', () => {
+  const task = { action: 'run', id: '0f', kind: 'hash', state: 'queued', percent: 0, note: '', workers: [] }
+  assert.match(viewOfResult(context, 'task', task, {}).text ?? '', /\/task `status` shows/)
+  assert.equal(viewOfResult(context, 'task', { ...task, state: 'verified' }, {}).text, undefined)
+  assert.match(
+    viewOfResult(context, 'task', { action: 'list', tasks: [] }, {}).text ?? '',
+    /\/task `run` begins/,
+  )
+})

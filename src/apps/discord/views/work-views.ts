@@ -25,9 +25,12 @@ export type TaskResult = { action: string } & (ShownTask | { tasks: readonly Sho
 
 /** A task, or several. */
 export function taskView(context: ViewContext, result: TaskResult): View {
-  const { say } = context
+  const { say, mention } = context
   if ('tasks' in result) {
-    if (result.tasks.length === 0) return { kind: 'note', tone: 'plain', text: say('task.none') }
+    if (result.tasks.length === 0) {
+      const begin = say('task.begin', { command: `${mention('task')} \`run\`` })
+      return { kind: 'note', tone: 'plain', text: `${say('task.none')} ${begin}` }
+    }
     const left = result.tasks.length - LINES_MAX
     return {
       kind: 'card',
@@ -45,6 +48,7 @@ export function taskView(context: ViewContext, result: TaskResult): View {
     kind: 'card',
     tone: ENDED_WELL.includes(result.state) ? 'good' : ENDED_BADLY.includes(result.state) ? 'bad' : 'plain',
     title: `${say('task.title')}: ${safeText(result.kind, 30)}`,
+    ...(hasEnded(result) ? {} : { text: say('task.follow', { command: `${mention('task')} \`status\`` }) }),
     facts: [
       { label: say('key'), value: code(result.id) },
       { label: say('task.state'), value: stateOf(result) },
@@ -56,6 +60,10 @@ export function taskView(context: ViewContext, result: TaskResult): View {
         : [{ label: say('task.result'), value: code(JSON.stringify(result.result), RESULT_LENGTH_MAX) }]),
     ],
   }
+}
+
+function hasEnded({ state }: ShownTask): boolean {
+  return ENDED_WELL.includes(state) || ENDED_BADLY.includes(state)
 }
 
 function stateOf({ state, percent, note }: ShownTask): string {

@@ -11,6 +11,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
 }
 
+/** Long counts of bytes within a sentence, for people. */
+export function withReadableBytes(text: string): string {
+  return text.replaceAll(/\b(\d{4,16}) bytes\b/g, (_whole, bytes: string) => formatBytes(Number(bytes)))
+}
+
 /** A duration for people: two units at most. */
 export function formatDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000)

@@ -25,6 +25,14 @@ test('every language says the same with the same facts', () => {
   }
 })
 
+test('what went wrong comes with what to do about it', () => {
+  const withoutHint = Object.keys(english)
+    .filter((key) => key.startsWith('code.'))
+    .filter((key) => !Object.hasOwn(english, key.replace('code.', 'hint.')))
+  // How long to wait is said with the seconds that are left.
+  assert.deepEqual(withoutHint, ['code.RATE_LIMITED'])
+})
+
 test('nothing can be said that nobody says', () => {
   const code = globSync('src/apps/discord/**/*.ts')
     .filter((file) => !file.includes('/words/') && !file.endsWith('.test.ts'))
