@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { isKizunaError } from '../../core/kizuna-error.ts'
 import { WaitingLine } from './waiting-line.ts'
 
 /** As many as the line lets one of them begin in, while it must. */
 const ROUNDS = 4
+const LENGTH_MAX = 5_000
 
 function enter(line: WaitingLine, count: number): number[] {
   const entered: number[] = []
@@ -47,4 +49,14 @@ test('the line is long when others wait already, although there are turns to be 
   for (let round = 0; round < ROUNDS; round++) await setImmediate()
   assert.deepEqual(entered, [1])
   assert.equal(line.isLong, false)
+})
+
+test('a line that would take minutes takes nobody more, until it is shorter', async () => {
+  const line = new WaitingLine(1, () => false)
+  const entered = enter(line, LENGTH_MAX)
+  await assert.rejects(line.take(), (error) => isKizunaError(error, 'QUEUE_FULL'))
+  await setImmediate()
+  assert.deepEqual(entered, [1])
+  void line.take()
+  await assert.rejects(line.take(), (error) => isKizunaError(error, 'QUEUE_FULL'))
 })

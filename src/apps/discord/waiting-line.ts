@@ -1,5 +1,9 @@
+import { QueueFullError } from '../../core/errors.ts'
+
 /** While something more urgent waits, one begins in so many rounds of the event loop. */
 const ROUNDS = 4
+/** More would wait for minutes: they hear at once that it is too much. */
+const LENGTH_MAX = 5_000
 /** So many may wait unacknowledged: they begin within the next moments. */
 const SHORT = 16
 
@@ -25,9 +29,11 @@ export class WaitingLine {
     return this.#free === 0 || this.#waiting.length >= SHORT
   }
 
-  /** Resolves when it is one's turn; whoever took one gives it back. */
-  take(): Promise<void> {
-    return new Promise<void>((resolve) => {
+  /** Resolves when it is one's turn; whoever took one gives it back. @throws QueueFullError */
+  async take(): Promise<void> {
+    if (this.#waiting.length >= LENGTH_MAX)
+      throw new QueueFullError({ queue: 'commands that begin', limit: LENGTH_MAX })
+    await new Promise<void>((resolve) => {
       this.#waiting.push(resolve)
       this.#call()
     })
