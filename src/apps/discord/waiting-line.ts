@@ -9,8 +9,8 @@ const SHORT = 16
 
 /**
  * Lets so many commands begin at once; the others wait in order. None begins before everything that has arrived was
- * looked at, and while something more urgent waits they come in one by one, slowly: acknowledging thousands in time costs less
- * than any of them.
+ * looked at, and while something more urgent waits they come in one by one, slowly: acknowledging thousands in time
+ * costs less than any of them.
  */
 export class WaitingLine {
   readonly #hasUrgent: () => boolean

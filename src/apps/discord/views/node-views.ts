@@ -112,9 +112,8 @@ export function statusView({ say, mention }: ViewContext, result: StatusResult):
       ...(durability.belowTarget === 0
         ? []
         : [{ label: say('status.belowTarget'), value: String(durability.belowTarget) }]),
-      ...(result.queues.repair === 0
-        ? []
-        : [{ label: say('status.queues'), value: String(result.queues.repair) }]),
+      { label: say('status.queues'), value: String(result.queues.repair) },
+      { label: say('status.id'), value: code(result.peerId, 64) },
       { label: say('status.version'), value: safeText(result.version, 20) },
     ],
     lines: [

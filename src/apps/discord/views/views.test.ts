@@ -103,12 +103,13 @@ test('the state of a node says what matters first, and what to do next', () => {
   assert.match(alone.text ?? '', /is alone.*\/invite/)
   assert.deepEqual(alone.lines, ['⚠️ discord: The connection is made again.', '✅ disk, index'])
   const labels = (alone.facts ?? []).map(({ label }) => label)
-  assert.ok(labels.includes('Stored for others') && !labels.includes('Repair queue'), labels.join())
+  assert.ok(labels.includes('Stored for others') && !labels.includes('With too few copies'), labels.join())
   assert.ok(alone.facts?.some(({ value }) => value === '0.1.0'))
-  const several = { ...STATUS, members: 3, degraded: ['disk'], queues: { repair: 4 } }
+  const durability = { belowTarget: 4, unreadable: 0 }
+  const several = { ...STATUS, members: 3, degraded: ['disk'], durability }
   const ill = viewOfResult(context, 'status', several, {})
   assert.match(ill.text ?? '', /Needs a look: disk\. \/doctor says what to do\./)
-  assert.ok(ill.facts?.some(({ label, value }) => label === 'Repair queue' && value === '4'))
+  assert.ok(ill.facts?.some(({ label, value }) => label === 'With too few copies' && value === '4'))
 })
 
 test('how safe something is stands there in words, without the names of policies', () => {

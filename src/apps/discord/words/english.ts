@@ -75,6 +75,7 @@ export const english = {
   'forget.offList': 'It is off the list; members let go of their copies.',
 
   'status.title': 'Node {name}',
+  'status.id': 'Node id',
   'status.space': 'Space',
   'status.members': 'Members',
   'status.membersOnline': '{members}, {online} online',

@@ -77,6 +77,7 @@ export const french: Words = {
   'forget.offList': 'C’est retiré de la liste ; les membres lâchent leurs copies.',
 
   'status.title': 'Nœud {name}',
+  'status.id': 'Identifiant',
   'status.space': 'Espace',
   'status.members': 'Membres',
   'status.membersOnline': '{members}, dont {online} en ligne',

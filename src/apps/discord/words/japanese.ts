@@ -76,6 +76,7 @@ export const japanese: Words = {
   'forget.offList': '一覧から外しました。メンバーも複製を手放します。',
 
   'status.title': 'ノード {name}',
+  'status.id': 'ノードID',
   'status.space': 'スペース',
   'status.members': 'メンバー',
   'status.membersOnline': '{members} 人（オンライン {online}）',

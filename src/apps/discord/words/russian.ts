@@ -76,6 +76,7 @@ export const russian: Words = {
   'forget.offList': 'Убрано из списка; участники отпускают свои копии.',
 
   'status.title': 'Узел {name}',
+  'status.id': 'Идентификатор',
   'status.space': 'Пространство',
   'status.members': 'Участники',
   'status.membersOnline': '{members}, в сети {online}',
