@@ -28,6 +28,7 @@ import type { Transports } from './dialler.ts'
 import { findOnLan } from './discovery/lan.ts'
 import type { Relays } from './discovery/relays.ts'
 import { ListenFailedError, PortTakenError } from './errors.ts'
+import type { HeldMemory } from './held-memory.ts'
 import { withMessageLimit } from './kad-limits.ts'
 import { lateUpnp } from './late-upnp.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
@@ -39,6 +40,8 @@ import { BROADCAST_BYTES_MAX } from './network.ts'
 import { withoutRelayJunk } from './peer-address.ts'
 import { ADDRESS_AGE_MS_MAX } from './peer-memory.ts'
 import { type RelayComponents, RelayWhenPublic } from './relay-when-public.ts'
+import { StreamNegotiations } from './stream-negotiations.ts'
+import { limitUpgrades, type Upgrader } from './upgrade-limits.ts'
 
 /** Streams on one connection. */
 const STREAMS_PER_CONNECTION_MAX = 1_024
@@ -80,8 +83,8 @@ interface Parts {
   gate: ConnectionGate
   keeper: ConnectionKeeper
   relays: Relays
-  /** Told how many bytes come from peers, whomever they are for. */
-  onReceived: (bytes: number) => void
+  /** What lies in memory for peers; also told how many bytes come, whomever they are for. */
+  memory: HeldMemory
 }
 
 /**
@@ -113,7 +116,7 @@ async function start(
   options: Libp2pNetworkOptions,
   base: { datastore: LevelDatastore; privateKey: PrivateKey },
 ): Promise<Libp2pHost> {
-  const { gate, keeper, relays, clock, random, metrics, onReceived } = parts
+  const { gate, keeper, relays, clock, random, metrics, memory } = parts
   const plan = await planListening(options)
   const usesRelays = options.relayClient && !plan.isPublic
   const inner: { transports?: Transports } = {}
@@ -122,7 +125,7 @@ async function start(
   const secured = nativeTls({
     identityOf: () => identity,
     onSecured: (by) => metrics.count('kizuna_tls_connections_total', { by }),
-    onReceived,
+    onReceived: (bytes) => memory.came(bytes),
   })
   const transports = [
     door === undefined ? tcp() : door.in(tcp()),
@@ -144,8 +147,9 @@ async function start(
       // Members of one home, or behind one relay, share an address and are not an attack.
       scoreParams: { IPColocationFactorWeight: 0 },
     }),
-    inner: (components: { transportManager: Transports }) => {
+    inner: (components: { transportManager: Transports; upgrader: Upgrader }) => {
       inner.transports = components.transportManager
+      limitUpgrades(components.upgrader)
       return {}
     },
     ...(options.relayClient ? { dcutr: dcutr() } : {}),
@@ -188,7 +192,14 @@ async function start(
   } as unknown as Libp2pOptions<{ gossip: GossipSub; dht: KadDHT }>
   const logger = libp2pLogger(parts.log, { isOn: options.debug })
   const host = await createLibp2p({ ...init, logger, start: false })
-  host.addEventListener('connection:open', ({ detail }) => gate.opened(detail))
+  const negotiations = new StreamNegotiations({ clock, memory })
+  metrics.gauge('kizuna_stream_negotiations', 'Streams of peers that no handler has taken yet.', () => {
+    return negotiations.count
+  })
+  host.addEventListener('connection:open', ({ detail }) => {
+    gate.opened(detail)
+    negotiations.watch(detail)
+  })
   host.addEventListener('connection:close', ({ detail }) => gate.closed(detail))
   try {
     await host.start()
