@@ -1,6 +1,6 @@
 /**
  * `npm test` runs everything that tells whether the product is right; `integration` and `end-to-end`
- * run only those. Test files run two at a time; the end-to-end ones alone, because each starts many processes.
+ * run only those, and `scale` what takes minutes of two whole cores. Test files run two at a time; the end-to-end ones alone, because each starts many processes.
  *
  * Writes one line per test to `coverage/test-results.jsonl`, which `npm run requirements` reads.
  */
@@ -18,17 +18,19 @@ const GROUPS = {
   },
   integration: { patterns: ['test/integration/**/*.test.ts'], concurrency: 1 },
   'end-to-end': { patterns: ['test/end-to-end/**/*.test.ts'], concurrency: 1 },
+  scale: { patterns: ['test/scale/**/*.test.ts'], concurrency: 1 },
 } as const
 type Group = keyof typeof GROUPS
+const EVERY_TIME: readonly Group[] = ['unit', 'integration', 'end-to-end']
 
 /** A hanging test is a failing one. End-to-end files may move gigabytes. */
 const TEST_TIMEOUT_MS = 15 * 60_000
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** Scripts of package.json that run this. */
-const NPM_SCRIPTS = ['test', 'test:integration', 'test:end-to-end']
+const NPM_SCRIPTS = ['test', 'test:integration', 'test:end-to-end', 'test:scale']
 
 const asked = process.argv.slice(2).filter((word): word is Group => word in GROUPS)
-const groups = asked.length > 0 ? asked : (Object.keys(GROUPS) as Group[])
+const groups = asked.length > 0 ? asked : EVERY_TIME
 
 mkdirSync('coverage', { recursive: true })
 if (asked.length === 0) writeFileSync('coverage/test-results.jsonl', '')

@@ -11,7 +11,7 @@ const NODES = 1_000
 const TOPIC = '/simulation/news'
 const PROTOCOL = '/simulation/ask/1.0.0'
 
-test('a thousand virtual nodes hear the news, find a provider and ask it, over links that delay and lose [K-63] [B-53]', async () => {
+test('a thousand virtual nodes hear the news, find a provider and ask it, over links that delay and lose [K-63] [K-66] [B-53]', async () => {
   const clock = new VirtualClock()
   const random = new SeededRandom(11)
   const hub = new MemoryNetworkHub({ clock, random }, { delayMs: 20, jitterMs: 30 })

@@ -21,6 +21,9 @@ const RECORD_BYTES_MAX = 1_900
 /** Addresses taken from one record. */
 const ADDRESSES_PER_RECORD_MAX = 16
 const TIMEOUT_MS = 5_000
+/** With fewer connections than this we ask again soon: whoever knows one peer loses everything with it. */
+const FEW_PEERS = 4
+const SOON_MS = 5_000
 
 /** How eagerly peers are asked for others. */
 export interface PeersPolicy {
@@ -64,7 +67,9 @@ export class PeerExchange {
     const { clock, host, random } = this.#parts
     try {
       for (;;) {
-        await clock.sleep(this.#policy.intervalMs * (0.75 + random.fraction() / 2), signal)
+        const isPoor = host.getPeers().length < FEW_PEERS
+        const pauseMs = isPoor ? Math.min(SOON_MS, this.#policy.intervalMs) : this.#policy.intervalMs
+        await clock.sleep(pauseMs * (0.75 + random.fraction() / 2), signal)
         const [peer] = shuffled(random, host.getPeers())
         if (peer !== undefined) await this.ask(peer.toString() as PeerId, signal)
       }
@@ -129,6 +134,9 @@ export class PeerExchange {
   async #learn(envelopeBytes: Uint8Array, from: PeerId): Promise<void> {
     const { host, keeper, metrics, log } = this.#parts
     try {
+      // Whoever is connected tells us itself. Where all know all, that is nearly everybody in every answer, and checking
+      // their signatures would cost more than all the rest of growing together.
+      if (this.#isConnected(signerOf(envelopeBytes))) return
       const { peer, record } = await openPeerRecord(envelopeBytes)
       if (peer.equals(host.peerId) || record.multiaddrs.length === 0) return
       const isNews = await host.peerStore.consumePeerRecord(envelopeBytes, { expectedPeer: peer })
@@ -145,12 +153,21 @@ export class PeerExchange {
     }
   }
 
+  #isConnected(peer: PeerRecord['peerId']): boolean {
+    return this.#parts.host.getConnections(peer).length > 0
+  }
+
   async #knownSequence(peer: PeerRecord['peerId']): Promise<bigint> {
     const { peerRecordEnvelope } = await this.#parts.host.peerStore.get(peer)
     if (peerRecordEnvelope === undefined) return 0n
     return PeerRecord.createFromProtobuf(RecordEnvelope.createFromProtobuf(peerRecordEnvelope).payload)
       .seqNumber
   }
+}
+
+/** Who a record says that it comes from; nobody has checked that. */
+function signerOf(bytes: Uint8Array): PeerRecord['peerId'] {
+  return peerIdFromPublicKey(RecordEnvelope.createFromProtobuf(bytes).publicKey)
 }
 
 /** Checks that a peer signed this record about itself. @throws when it did not. */
