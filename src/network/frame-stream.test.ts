@@ -5,13 +5,8 @@ import { streamPair } from '@libp2p/utils'
 import fc from 'fast-check'
 import { LimitExceededError } from '../core/errors.ts'
 import { FRAME_BYTES_MAX } from '../core/limits.ts'
-import {
-  encodeFrame,
-  FrameFormatError,
-  type FrameMark,
-  FrameStream,
-  StreamEndedError,
-} from './frame-stream.ts'
+import { FrameFormatError, type FrameMark } from './frame-reader.ts'
+import { encodeFrame, FrameStream, StreamEndedError } from './frame-stream.ts'
 
 const signal = new AbortController().signal
 

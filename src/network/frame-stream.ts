@@ -1,65 +1,48 @@
 import type { Stream } from '@libp2p/interface'
-import { Uint8ArrayList } from 'uint8arraylist'
 import { LimitExceededError } from '../core/errors.ts'
 import { FRAME_BYTES_MAX } from '../core/limits.ts'
+import type { FramePool } from './bulk/frame-pool.ts'
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_MARKS,
+  type FrameMark,
+  FrameReader,
+  type MarkedFrame,
+} from './frame-reader.ts'
+import { readLent } from './lent-bytes.ts'
+import { FRAMES_AT_ONCE, roomToSend } from './sending-memory.ts'
 
-/**
- * How a frame stands in its message. `more`: a frame, others follow. `last`: a frame, the last one. `error`: a
- * serialised error ends the message. `end`: the message ends without another frame; the frame is empty.
- */
-export const FRAME_MARKS = { more: 0, last: 1, error: 2, end: 3 } as const
-export type FrameMark = keyof typeof FRAME_MARKS
+export type { MarkedFrame } from './frame-reader.ts'
 
-/** A frame with its place in the message. */
-export interface MarkedFrame {
-  mark: FrameMark
-  bytes: Uint8Array
-}
-
-/** Length (4 bytes, big-endian, without this header) and mark (1 byte). */
-export const FRAME_HEADER_BYTES = 5
 /** Unread bytes at which the other end is told to wait. */
 const READ_AHEAD_BYTES_MAX = 4 * FRAME_BYTES_MAX
 /** And at which it may go on: more than any part of a frame, or it would wait for us, and we for the frame's rest. */
 const READ_AHEAD_BYTES_LOW = FRAME_HEADER_BYTES + FRAME_BYTES_MAX
-
-const MARK_OF = Object.keys(FRAME_MARKS) as FrameMark[]
+/** The same where we asked for many bytes: a chunk may come while the one before is looked at. */
+const BULK_AHEAD_BYTES_MAX = 8 * FRAME_BYTES_MAX
 
 /** A frame as it travels. @throws LimitExceededError when it is longer than `FRAME_BYTES_MAX`. */
 export function encodeFrame(mark: FrameMark, bytes: Uint8Array): Uint8Array {
   if (bytes.byteLength > FRAME_BYTES_MAX) {
     throw new LimitExceededError({ what: 'A frame', limit: FRAME_BYTES_MAX, actual: bytes.byteLength })
   }
+  return encodeFrames(mark, bytes)
+}
+
+/** As many frames as these bytes need, behind each other. */
+function encodeFrames(mark: FrameMark, bytes: Uint8Array): Uint8Array {
+  const count = Math.max(1, Math.ceil(bytes.byteLength / FRAME_BYTES_MAX))
   // A copy: what the muxer holds back must not change when the writer uses its buffer again.
-  const frame = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + bytes.byteLength)
-  frame.writeUInt32BE(bytes.byteLength)
-  frame[4] = FRAME_MARKS[mark]
-  frame.set(bytes, FRAME_HEADER_BYTES)
-  return frame
-}
-
-/**
- * Takes the first frame off the bytes that came; undefined while it is not whole. A lie is seen as soon as the header
- * is there.
- * @throws FrameFormatError
- */
-export function takeFrame(unread: Uint8ArrayList): MarkedFrame | undefined {
-  if (unread.byteLength < FRAME_HEADER_BYTES) return undefined
-  const sizeBytes = unread.getUint32(0)
-  const code = unread.getUint8(4)
-  const mark = MARK_OF[code]
-  if (sizeBytes > FRAME_BYTES_MAX) throw new FrameFormatError(`a frame of ${sizeBytes} bytes`)
-  if (mark === undefined) throw new FrameFormatError(`the mark ${code}`)
-  if (mark === 'end' && sizeBytes > 0) throw new FrameFormatError('an end with content')
-  if (unread.byteLength < FRAME_HEADER_BYTES + sizeBytes) return undefined
-  const bytes = unread.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + sizeBytes)
-  unread.consume(FRAME_HEADER_BYTES + sizeBytes)
-  return { mark, bytes }
-}
-
-/** Thrown when the other end sent bytes that are no frame. */
-export class FrameFormatError extends Error {
-  override name = 'FrameFormatError'
+  const frames = roomToSend(count * FRAME_HEADER_BYTES + bytes.byteLength)
+  const view = new DataView(frames.buffer, frames.byteOffset)
+  for (let index = 0, at = 0; index < count; index++) {
+    const content = bytes.subarray(index * FRAME_BYTES_MAX, (index + 1) * FRAME_BYTES_MAX)
+    view.setUint32(at, content.byteLength)
+    view.setUint8(at + 4, FRAME_MARKS[mark])
+    frames.set(content, at + FRAME_HEADER_BYTES)
+    at += FRAME_HEADER_BYTES + content.byteLength
+  }
+  return frames
 }
 
 /** Thrown when the stream ended or was reset where a frame was expected. */
@@ -74,7 +57,7 @@ export class StreamEndedError extends Error {
  */
 export class FrameStream {
   readonly stream: Stream
-  readonly #unread = new Uint8ArrayList()
+  readonly #reader = new FrameReader()
   readonly #ended = new AbortController()
   #receivedBytes = 0
   #writtenBytes = 0
@@ -82,16 +65,16 @@ export class FrameStream {
   #paused = false
   #failure: Error | undefined
   #wake: (() => void) | undefined
+  #isWaking = false
 
   constructor(stream: Stream) {
     this.stream = stream
-    stream.addEventListener('message', (event) => {
-      this.#unread.append(event.data)
-      this.#receivedBytes += event.data.byteLength
-      if (this.#unread.byteLength >= READ_AHEAD_BYTES_MAX) this.#pause()
+    readLent(stream, (bytes) => this.#came(bytes))
+    stream.addEventListener('message', ({ data }) => {
+      if (data instanceof Uint8Array) this.#came(data)
+      else for (const bytes of data) this.#came(bytes)
       // The end may have been announced while the bytes before it were still with the protocol negotiation.
       if (this.#hasNoMore()) this.#end(undefined)
-      this.#wake?.()
     })
     stream.addEventListener('end', () => this.#end(undefined))
     stream.addEventListener('close', (event) => {
@@ -114,7 +97,7 @@ export class FrameStream {
 
   /** Bytes of this stream that lie in our memory: come and not read, or written and not sent. */
   get heldBytes(): number {
-    return this.#unread.byteLength + this.stream.readBufferLength + this.stream.writeBufferLength
+    return this.#reader.heldBytes + this.stream.readBufferLength + this.stream.writeBufferLength
   }
 
   /** Bytes that came or were written so far; as long as it stands still, nothing moves here. */
@@ -124,12 +107,17 @@ export class FrameStream {
 
   /** Whether somebody reads and the other end has begun something: a frame, or a message of several. */
   get isAwaited(): boolean {
-    return this.#wake !== undefined && (this.#unread.byteLength > 0 || this.#midMessage)
+    return this.#wake !== undefined && (this.#reader.unreadBytes > 0 || this.#midMessage)
   }
 
   /** Whether another message may begin here. */
   get isReusable(): boolean {
-    return !this.ended.aborted && this.stream.status === 'open' && this.#unread.byteLength === 0
+    return !this.ended.aborted && this.stream.status === 'open' && this.#reader.unreadBytes === 0
+  }
+
+  /** The next answer begins; with a pool its frames lie in memory of it, see `FrameReader.begin`. */
+  begin(pool: FramePool | undefined): void {
+    this.#reader.begin(pool)
   }
 
   /**
@@ -143,7 +131,7 @@ export class FrameStream {
       if (frame !== undefined) return frame
       if (this.#failure !== undefined) throw new StreamEndedError('reset', { cause: this.#failure })
       if (this.ended.aborted) {
-        if (this.#unread.byteLength === 0) return undefined
+        if (this.#reader.unreadBytes === 0) return undefined
         throw new StreamEndedError('in the middle of a frame')
       }
       await this.#arrival(signal)
@@ -153,14 +141,19 @@ export class FrameStream {
   /** Sends a frame; resolves when the next one may follow. */
   async write(mark: FrameMark, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const frame = encodeFrame(mark, bytes)
-    try {
-      this.stream.send(frame)
-    } catch (cause) {
-      throw new StreamEndedError('closed to writing', { cause })
+    await this.#send(encodeFrame(mark, bytes), signal)
+  }
+
+  /** Sends a piece of any length in frames that others follow; `onMoved` is told as it goes. */
+  async writePiece(piece: Uint8Array, signal: AbortSignal, onMoved: () => void): Promise<void> {
+    for (let at = 0; at === 0 || at < piece.byteLength; at += FRAMES_AT_ONCE * FRAME_BYTES_MAX) {
+      signal.throwIfAborted()
+      onMoved()
+      await this.#send(
+        encodeFrames('more', piece.subarray(at, at + FRAMES_AT_ONCE * FRAME_BYTES_MAX)),
+        signal,
+      )
     }
-    await drained(this.stream, signal)
-    this.#writtenBytes += frame.byteLength
   }
 
   /** Ends it at once at both ends; what was not sent yet is lost. */
@@ -178,11 +171,41 @@ export class FrameStream {
   }
 
   #take(): MarkedFrame | undefined {
-    const frame = takeFrame(this.#unread)
+    const frame = this.#reader.take()
     if (frame === undefined) return undefined
-    if (this.#unread.byteLength <= READ_AHEAD_BYTES_LOW) this.#resume()
+    if (this.#reader.unreadBytes <= READ_AHEAD_BYTES_LOW) this.#resume()
     this.#midMessage = frame.mark === 'more'
     return frame
+  }
+
+  async #send(frames: Uint8Array, signal: AbortSignal): Promise<void> {
+    try {
+      this.stream.send(frames)
+    } catch (cause) {
+      throw new StreamEndedError('closed to writing', { cause })
+    }
+    await drained(this.stream, signal)
+    this.#writtenBytes += frames.byteLength
+  }
+
+  #came(bytes: Uint8Array): void {
+    this.#receivedBytes += bytes.byteLength
+    this.#reader.push(bytes)
+    const ahead = this.#reader.isLending ? BULK_AHEAD_BYTES_MAX : READ_AHEAD_BYTES_MAX
+    if (this.#reader.unreadBytes >= ahead) this.#pause()
+    if (!this.#reader.hasNews) return
+    if (this.#reader.isLending) this.#wakeSoon()
+    else this.#wake?.()
+  }
+
+  /** What comes in one turn of the loop is read at once. */
+  #wakeSoon(): void {
+    if (this.#wake === undefined || this.#isWaking) return
+    this.#isWaking = true
+    setImmediate(() => {
+      this.#isWaking = false
+      this.#wake?.()
+    })
   }
 
   async #arrival(signal: AbortSignal): Promise<void> {

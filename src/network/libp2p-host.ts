@@ -12,7 +12,6 @@ import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
 import { LevelDatastore } from 'datastore-level'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Clock } from '../core/clock.ts'
@@ -42,6 +41,7 @@ import { ADDRESS_AGE_MS_MAX } from './peer-memory.ts'
 import { type RelayComponents, RelayWhenPublic } from './relay-when-public.ts'
 import { StreamNegotiations } from './stream-negotiations.ts'
 import { limitUpgrades, type Upgrader } from './upgrade-limits.ts'
+import { quickYamux } from './yamux/quick-yamux.ts'
 
 /** Streams on one connection. */
 const STREAMS_PER_CONNECTION_MAX = 1_024
@@ -170,7 +170,7 @@ async function start(
     transports,
     connectionEncrypters: options.encryption.map((name) => (name === 'tls' ? secured : noise())),
     streamMuxers: [
-      yamux({
+      quickYamux({
         maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
         maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
         streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },

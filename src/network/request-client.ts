@@ -4,9 +4,11 @@ import { AbortedError, QueueFullError } from '../core/errors.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
+import { FramePool } from './bulk/frame-pool.ts'
 import { decodeErrorFrame } from './error-frame.ts'
 import { ConnectionLostError, PeerMisbehavedError, RequestRefusedError } from './errors.ts'
-import { FrameFormatError, FrameStream, StreamEndedError } from './frame-stream.ts'
+import { FrameFormatError } from './frame-reader.ts'
+import { FrameStream, StreamEndedError } from './frame-stream.ts'
 import type { CallOptions } from './network.ts'
 import { NetworkCall } from './network-call.ts'
 
@@ -49,6 +51,7 @@ export class RequestClient {
   readonly #parts: Parts
   readonly #lanes = new Map<string, Lane>()
   readonly #running = new Set<NetworkCall>()
+  readonly #pool = new FramePool()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -71,6 +74,7 @@ export class RequestClient {
       const lane = await this.#enter(key, call)
       try {
         kept = await this.#open(peer, protocol, lane, call)
+        kept.frames.begin(options.bulk === true ? this.#pool : undefined)
         const exchange = new Exchange(kept.frames, call, { peer, protocol })
         yield* exchange.run(request)
         if (exchange.isWhole) {

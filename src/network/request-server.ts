@@ -2,13 +2,15 @@ import assert from 'node:assert/strict'
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError, DeadlineError } from '../core/errors.ts'
+import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import { AnsweringLoad } from './answering-load.ts'
 import { encodeErrorFrame } from './error-frame.ts'
 import { ConnectionLostError, RateLimitedError, RequestRefusedError } from './errors.ts'
-import { FrameFormatError, FrameStream, type MarkedFrame } from './frame-stream.ts'
+import { FrameFormatError, type MarkedFrame } from './frame-reader.ts'
+import { FrameStream } from './frame-stream.ts'
 import type { MemoryHolder } from './held-memory.ts'
 import type { RequestHandler } from './network.ts'
 import { NetworkCall } from './network-call.ts'
@@ -137,12 +139,16 @@ export class RequestServer {
       const path = connection.direct ? 'direct' : 'relayed'
       // How long the handler thinks is the asker's business: it has the deadline.
       call.rest()
-      answer = handler(request, { from, path, signal: call.signal })[Symbol.asyncIterator]()
-      for (;;) {
+      answer = handler(request, { from, path, signal: call.signal, pieceBytesMax: CHUNK_BYTES_MAX })[
+        Symbol.asyncIterator
+      ]()
+      for (let isFirst = true; ; isFirst = false) {
         const next = await call.race(answer.next())
         call.progress()
         if (next.done === true) break
-        await frames.write('more', next.value, call.signal)
+        // The first frame says what it is that comes, and stays as it was yielded.
+        if (isFirst) await frames.write('more', next.value, call.signal)
+        else await frames.writePiece(next.value, call.signal, () => call.progress())
         call.rest()
       }
       await frames.write('end', NOTHING, call.signal)

@@ -1,6 +1,7 @@
 /** An upgrade of libp2p that changes what `raw-socket.ts` reaches into fails here, before it costs anybody speed. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, mock, test } from 'node:test'
+import { TLSSocket } from 'node:tls'
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface'
 import { rawSocketOf } from './raw-socket.ts'
 import { addressOf, echo, StockHosts } from './stock-hosts.suite.ts'
@@ -12,6 +13,20 @@ describe('the raw socket of a connection', () => {
     await echo(await a.dial(addressOf(b)), 1024)
     const hint = 'libp2p’s TCP connection has changed: adapt raw-socket.ts to it'
     assert.deepEqual([hosts.securedBy(a), hosts.securedBy(b)], [['native'], ['native']], hint)
+  })
+
+  test('Node’s sessions are built as raw-socket.ts knows them: records land in memory that is used again', async () => {
+    await using hosts = new StockHosts()
+    const [a, b] = [await hosts.start(['native']), await hosts.start(['native'])]
+    const listening = mock.method(TLSSocket.prototype, 'on')
+    try {
+      await echo(await a.dial(addressOf(b)), 1024)
+      const events = listening.mock.calls.map(({ arguments: [event] }) => event as string)
+      assert.ok(events.includes('drain'))
+      assert.ok(!events.includes('data'), 'Node has changed: adapt landAll in raw-socket.ts to it')
+    } finally {
+      listening.mock.restore()
+    }
   })
 
   test('what is built otherwise is left to stock TLS', () => {

@@ -3,6 +3,8 @@ import type { TLSSocket } from 'node:tls'
 import type { MessageStream } from '@libp2p/interface'
 import type { AbstractMultiaddrConnection } from '@libp2p/utils'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import { lentReaderOf } from '../lent-bytes.ts'
+import { isAwaited, sent } from '../sending-memory.ts'
 
 /**
  * The parts of libp2p's TCP connection that we reach into, which its types call private. `rawSocketOf` looks at
@@ -19,6 +21,9 @@ const METHODS = [
   'sendClose',
   'sendReset',
 ]
+
+/** Of TLS; no more comes at once. */
+const RECORD_BYTES_MAX = 16 * 1024
 
 /** A TCP connection of libp2p whose socket can be taken out. */
 export class RawSocket {
@@ -50,10 +55,15 @@ export class RawSocket {
   replaceWith(secured: TLSSocket, onReceived: (bytes: number) => void): void {
     const connection = this.#connection
     connection.socket = secured
-    secured.on('data', (bytes) => {
+    const came = (bytes: Uint8Array, isLent: boolean) => {
       onReceived(bytes.byteLength)
-      connection.onData(bytes)
-    })
+      const reader = lentReaderOf(connection)
+      const isInTurn = connection.readStatus === 'readable' && connection.readBuffer.byteLength === 0
+      if (reader !== undefined && isInTurn) reader(bytes)
+      else connection.onData(isLent ? new Uint8Array(bytes) : bytes)
+    }
+    if (!landAll(secured, (bytes) => came(bytes, true))) secured.on('data', (bytes) => came(bytes, false))
+    connection.sendData = (list) => send(secured, list)
     secured.on('drain', () => connection.safeDispatchEvent('drain'))
     const fail = (error: Error) => connection.abort(error)
     secured.on('error', fail)
@@ -62,6 +72,47 @@ export class RawSocket {
     secured.once('close', () => connection.onTransportClosed())
     connection.sendReset = () => secured.destroy()
   }
+}
+
+/**
+ * Where all sessions' bytes are decrypted to, one record after the other: each is looked at before the next comes.
+ * Otherwise Node takes fresh memory for every record, which costs more than the decryption.
+ */
+const landing = Buffer.allocUnsafeSlow(RECORD_BYTES_MAX)
+
+/**
+ * What Node's `onread` does, which it grants only to sessions that are TLS from their first byte. False when Node is not
+ * built as we know it; then nothing was changed.
+ */
+function landAll(socket: TLSSocket, filled: (bytes: Uint8Array) => void): boolean {
+  const inner = socket as unknown as Record<symbol, unknown> & {
+    _handle?: { useUserBuffer?: (buffer: Uint8Array) => void }
+  }
+  const symbolOf = (name: string) => {
+    return Object.getOwnPropertySymbols(socket).find(({ description }) => description === name)
+  }
+  const [buffer, callback, next] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map(symbolOf)
+  if (buffer === undefined || callback === undefined || next === undefined) return false
+  if (typeof inner._handle?.useUserBuffer !== 'function' || inner[buffer] !== null) return false
+  // Decrypted before anybody was there to hear it.
+  for (let early = socket.read(); early !== null; early = socket.read()) filled(early)
+  inner[callback] = (count: number) => filled(landing.subarray(0, count))
+  inner[buffer] = landing
+  inner._handle.useUserBuffer(landing)
+  socket.resume()
+  return true
+}
+
+/** Writes as the library does, and says when the bytes were taken. */
+function send(socket: TLSSocket, list: Iterable<Uint8Array>): { sentBytes: number; canSendMore: boolean } {
+  let sentBytes = 0
+  let canSendMore = true
+  for (const bytes of list) {
+    sentBytes += bytes.byteLength
+    canSendMore = isAwaited(bytes) ? socket.write(bytes, () => sent(bytes)) : socket.write(bytes)
+    if (!canSendMore) break
+  }
+  return { sentBytes, canSendMore }
 }
 
 /** Undefined when the connection is no TCP, or is not built as we know it. */

@@ -13,6 +13,7 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { SystemClock } from '../../core/clock.ts'
 import { SystemRandom } from '../../core/random.ts'
 import { until } from '../start-networks.suite.ts'
+import { quickYamux } from '../yamux/quick-yamux.ts'
 import { nativeTls } from './native-tls.ts'
 import { TlsIdentity } from './tls-identity.ts'
 
@@ -29,6 +30,9 @@ interface HostOptions {
   /** How long who connects may take to say who it is. */
   upgradeTimeoutMs?: number
 }
+
+/** As libp2p-host.ts has it: a paused stream of the library is aborted when more than 4 MiB wait in it. */
+const OUR_YAMUX = { streamOptions: { maxStreamWindowSize: 2 * 1024 * 1024 } }
 
 type Encrypter = (components: never) => ConnectionEncrypter
 
@@ -52,7 +56,7 @@ export class StockHosts implements AsyncDisposable {
       addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
       transports: [tcp()],
       connectionEncrypters: encryption.map((name) => encrypters[name]),
-      streamMuxers: [yamux()],
+      streamMuxers: [encryption.includes('native') ? quickYamux(OUR_YAMUX) : yamux()],
       services: { identify: identify() },
       connectionMonitor: { enabled: false },
       connectionManager: {
@@ -127,17 +131,18 @@ export class StockHosts implements AsyncDisposable {
   }
 }
 
-/** Sends `sizeBytes` and gets them back; throws when they are not the same, or the stream ends before. */
+/** Sends `sizeBytes`, in whole pieces of 64 KiB, and gets them back; throws when they are not the same, or the stream ends before. */
 export async function echo(connection: Connection, sizeBytes: number): Promise<void> {
   const piece = Buffer.alloc(64 * 1024).map((_, index) => (index * 7) % 251)
   const stream = await connection.newStream('/echo/1')
   const [sent, received] = [createHash('sha256'), createHash('sha256')]
+  const wanted = Math.ceil(sizeBytes / piece.byteLength) * piece.byteLength
   let count = 0
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   stream.addEventListener('message', ({ data }) => {
     for (const part of data instanceof Uint8Array ? [data] : data) received.update(part)
     count += data.byteLength
-    if (count >= sizeBytes) resolve()
+    if (count >= wanted) resolve()
   })
   // A broken connection may end a stream as politely as a finished one: only the count tells.
   stream.addEventListener('close', ({ error }) => reject(error ?? new Error(`ended after ${count} bytes`)))

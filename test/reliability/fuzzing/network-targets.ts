@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import { Uint8ArrayList } from 'uint8arraylist'
 import {
   type BULK_MARKS,
   BulkFormatError,
@@ -10,7 +9,8 @@ import {
   WINDOW_BYTES,
 } from '../../../src/network/bulk/bulk-frame.ts'
 import { IncomingMessage, SendingWindow } from '../../../src/network/bulk/bulk-message.ts'
-import { encodeFrame, takeFrame } from '../../../src/network/frame-stream.ts'
+import { FrameReader } from '../../../src/network/frame-reader.ts'
+import { encodeFrame } from '../../../src/network/frame-stream.ts'
 import { encodeAddProvider } from '../../../src/network/kad-message.ts'
 import { madeCertificate } from '../../../src/network/native-tls/made-certificate.suite.ts'
 import { readCertificate, readFields } from '../../../src/network/native-tls/verify-certificate.ts'
@@ -51,14 +51,16 @@ export const NETWORK_TARGETS: readonly FuzzTarget[] = [
     ],
     refusals: ['FrameFormatError'],
     run(input) {
-      const unread = new Uint8ArrayList()
+      const reader = new FrameReader()
       const read: Uint8Array[] = []
       for (const part of inParts(input)) {
-        unread.append(part)
-        for (let frame = takeFrame(unread); frame !== undefined; frame = takeFrame(unread))
+        reader.push(part)
+        for (let frame = reader.take(); frame !== undefined; frame = reader.take())
           read.push(encodeFrame(frame.mark, frame.bytes))
       }
-      mustEqual('what was read gives other bytes', Buffer.concat([...read, unread.subarray()]), input)
+      const whole = Buffer.concat(read)
+      mustEqual('what was read gives other bytes', whole, input.subarray(0, whole.byteLength))
+      mustEqual('bytes are missing', reader.unreadBytes, input.byteLength - whole.byteLength)
     },
   },
   {
