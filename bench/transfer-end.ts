@@ -26,11 +26,20 @@ import { silentLogger } from '../src/core/log.ts'
 import { createMetrics } from '../src/core/metrics.ts'
 import { SystemRandom } from '../src/core/random.ts'
 import { signingKeyFromSeed } from '../src/core/signing-key.ts'
-import { createNode, loadConfig, type Node, parseContentId, readPieces } from '../src/index.ts'
+import {
+  createNode,
+  loadConfig,
+  type Node,
+  type NodeConfig,
+  type NodeSeams,
+  parseContentId,
+  readPieces,
+} from '../src/index.ts'
 import { createLibp2pNetwork } from '../src/network/libp2p-network.ts'
 import { nativeTls } from '../src/network/native-tls/native-tls.ts'
 import { TlsIdentity } from '../src/network/native-tls/tls-identity.ts'
 import type { Network } from '../src/network/network.ts'
+import { networkOptions } from '../src/node/network-options.ts'
 import { endWithTheBenchmark, say } from './contenders/contender-program.ts'
 
 const CHUNK_BYTES = 256 * 1024
@@ -47,7 +56,8 @@ const ways: Record<
   string,
   { seed: () => Promise<string>; fetch: (where: string) => Promise<() => Promise<void>> }
 > = {
-  node: { seed: seedNode, fetch: fetchByNode },
+  node: { seed: seedNode, fetch: (where) => fetchByNode(where, true) },
+  'node-streams': { seed: seedNode, fetch: (where) => fetchByNode(where, false) },
   direct: { seed: () => seedRequests(true), fetch: (where) => fetchByRequests(where, true) },
   native: { seed: () => seedRequests(false), fetch: (where) => fetchByRequests(where, false) },
   stock: { seed: () => seedStream(false), fetch: (where) => fetchByStream(where, false) },
@@ -82,7 +92,7 @@ function cpuSince(before: NodeJS.CpuUsage): number {
   return (user + system) / 1e6
 }
 
-async function startNode(home: string): Promise<Node> {
+async function startNode(home: string, bulk = true): Promise<Node> {
   const flags = {
     home,
     label: 'bench',
@@ -92,9 +102,23 @@ async function startNode(home: string): Promise<Node> {
     dht: false,
     cacheBytesMax: 8 * 1024 ** 3,
   }
-  const node = await createNode(loadConfig({ userHome: homedir(), flags }))
+  const config = loadConfig({ userHome: homedir(), flags })
+  const node = await createNode(config, bulk ? {} : overStreams(config))
   await node.start()
   return node
+}
+
+/** As where no direct connection can be had: everything comes over streams of libp2p. */
+function overStreams(config: NodeConfig): NodeSeams {
+  const parts = {
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    log: silentLogger,
+    metrics: createMetrics({ processMetrics: false }),
+    folder: join(config.home, 'network'),
+  }
+  const options = { ...networkOptions(config), bulk: false }
+  return { network: (key) => createLibp2pNetwork({ ...parts, key }, options) }
 }
 
 async function seedNode(): Promise<string> {
@@ -109,8 +133,8 @@ async function seedNode(): Promise<string> {
   return `${id}@${node.services.network.addresses()[0]}`
 }
 
-async function fetchByNode(where: string): Promise<() => Promise<void>> {
-  const node = await startNode(third)
+async function fetchByNode(where: string, bulk: boolean): Promise<() => Promise<void>> {
+  const node = await startNode(third, bulk)
   const [id = '', address = ''] = where.split('@')
   await node.services.network.connect(address)
   return async () => {
@@ -164,7 +188,7 @@ async function fetchByRequests(where: string, bulk: boolean): Promise<() => Prom
     const question = Buffer.alloc(4)
     question.writeUInt32BE(index)
     let at = 0
-    for await (const frame of network.request(peer, PROTOCOL, [question], { bulk })) {
+    for await (const frame of network.request(peer, PROTOCOL, [question], { bulk: true })) {
       chunk.set(frame, at)
       at += frame.byteLength
     }
