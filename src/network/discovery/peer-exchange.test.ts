@@ -21,8 +21,8 @@ const keys = await Promise.all(
 )
 const peers = keys.map((key) => peerIdFromPrivateKey(key))
 
-/** An exchange among peers of whom the first few are connected; all give the same answer. */
-function createExchange(connected: number, answer: readonly Uint8Array[] = []) {
+/** An exchange among peers of whom the first few are connected; all give the same answer, or none. */
+function createExchange(connected: number, answer: readonly Uint8Array[] | undefined) {
   const clock = new VirtualClock()
   const open = peers.slice(0, connected)
   const metrics = createMetrics({ processMetrics: false })
@@ -45,6 +45,7 @@ function createExchange(connected: number, answer: readonly Uint8Array[] = []) {
       keeper: { offer: ({ peer }: Candidate) => offered.push(peer) } as unknown as ConnectionKeeper,
       request: async function* () {
         asked++
+        if (answer === undefined) throw new Error('no answer')
         yield encodeCanonical(answer)
       },
     },
@@ -59,13 +60,23 @@ test('whoever has few connections asks for more within seconds, who has several 
     [4, 0],
   ] as const) {
     const stopping = new AbortController()
-    const { exchange, clock, asked } = createExchange(connected)
+    const { exchange, clock, asked } = createExchange(connected, [])
     const running = exchange.run(stopping.signal)
     await clock.advance(7_000)
     assert.equal(asked(), times, `with ${connected} connections`)
     stopping.abort()
     await running
   }
+})
+
+test('a peer that does not answer is asked ever less often [K-66]', async () => {
+  const stopping = new AbortController()
+  const { exchange, clock, asked } = createExchange(1, undefined)
+  const running = exchange.run(stopping.signal)
+  await clock.advance(10 * 60_000)
+  assert.ok(asked() >= 4 && asked() <= 8, `${asked()} times in ten minutes`)
+  stopping.abort()
+  await running
 })
 
 test('of whom an answer tells, those that are connected already are not looked at [K-66]', async () => {

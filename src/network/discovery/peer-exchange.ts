@@ -65,21 +65,25 @@ export class PeerExchange {
   /** Asks one peer after the other, for ever, until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, host, random } = this.#parts
+    const { intervalMs } = this.#policy
+    let soonMs = SOON_MS
     try {
       for (;;) {
         const isPoor = host.getPeers().length < FEW_PEERS
-        const pauseMs = isPoor ? Math.min(SOON_MS, this.#policy.intervalMs) : this.#policy.intervalMs
+        const pauseMs = isPoor ? Math.min(soonMs, intervalMs) : intervalMs
         await clock.sleep(pauseMs * (0.75 + random.fraction() / 2), signal)
         const [peer] = shuffled(random, host.getPeers())
-        if (peer !== undefined) await this.ask(peer.toString() as PeerId, signal)
+        const isAnswered = peer !== undefined && (await this.ask(peer.toString() as PeerId, signal))
+        // The one that everybody began with may have more to do than it can: it is not asked ever more often.
+        soonMs = isAnswered ? SOON_MS : Math.min(soonMs * 2, intervalMs)
       }
     } catch {
       // The network stops.
     }
   }
 
-  /** Asks one peer for others and offers those to the keeper; failing only means knowing nobody new. */
-  async ask(peer: PeerId, signal: AbortSignal): Promise<void> {
+  /** Asks one peer for others and offers those to the keeper. Whether it answered; if not, we only know nobody new. */
+  async ask(peer: PeerId, signal: AbortSignal): Promise<boolean> {
     const { request, log, metrics } = this.#parts
     try {
       for await (const frame of request(peer, PEERS_PROTOCOL, [new Uint8Array(0)], {
@@ -87,12 +91,13 @@ export class PeerExchange {
         timeoutMs: TIMEOUT_MS,
       })) {
         for (const envelope of decodeAnswer(frame)) await this.#learn(envelope, peer)
-        return
+        return true
       }
     } catch (error) {
       metrics.count('kizuna_peer_exchange_failures_total')
       log.debug('peer exchange failed', { peer, error })
     }
+    return false
   }
 
   async *#answer(asker: PeerId): AsyncGenerator<Uint8Array> {
