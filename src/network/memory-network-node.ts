@@ -1,13 +1,14 @@
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
-import { AbortedError, InvalidInputError } from '../core/errors.ts'
+import { InvalidInputError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { type PeerId, parsePeerId, type SigningKey } from '../core/signing-key.ts'
 import { ConnectionLostError, PeerUnreachableError } from './errors.ts'
 import { MemoryAnswers, writeRequest } from './memory-answers.ts'
 import { MemoryGossip } from './memory-gossip.ts'
 import type { MemoryLinks } from './memory-links.ts'
-import { MemoryConnection, MemoryStream, type Send } from './memory-stream.ts'
+import { openMemoryRequest } from './memory-request.ts'
+import { MemoryConnection } from './memory-stream.ts'
 import type {
   Address,
   CallOptions,
@@ -25,8 +26,6 @@ const DIAL_TIMEOUT_MS = 5_000
 /** A kept peer is dialled again after this, doubling up to the maximum. */
 const REDIAL_MS = 1_000
 const REDIAL_MS_MAX = 5_000
-/** Bytes a request costs besides its frames. */
-const HEADER_BYTES = 64
 
 /** How one simulated node stands in the network. */
 export interface MemoryNetworkOptions {
@@ -199,7 +198,8 @@ export class MemoryNetworkNode implements Network {
     try {
       const connection = await call.race(this.#connectionTo(peer))
       if (!connection.isOpen) throw new ConnectionLostError({ peer, protocol })
-      const { stream, hangUp } = this.#open(connection, protocol, call.timeoutMs)
+      const asked = { connection, self: this.peerId, protocol, timeoutMs: call.timeoutMs }
+      const { stream, hangUp } = openMemoryRequest(this.#hub, asked)
       leave = hangUp
       call.signal.addEventListener('abort', () => stream.down.fail(call.signal.reason as Error))
       void writeRequest(request, stream)
@@ -265,44 +265,6 @@ export class MemoryNetworkNode implements Network {
       if (this.#kept.has(peer)) this.#hub.clock.after(REDIAL_MS, () => this.#redial(peer, 0))
     }
     for (const listener of [...this.#peerListeners]) listener({ kind, peer })
-  }
-
-  #open(connection: MemoryConnection, protocol: string, timeoutMs: number) {
-    const there = connection.other(this.peerId)
-    const sendUp = this.#sender(connection, this.peerId)
-    const stream = new MemoryStream({
-      protocol,
-      asker: this.peerId,
-      sendUp,
-      sendDown: this.#sender(connection, there),
-    })
-    connection.streams.add(stream)
-    sendUp(HEADER_BYTES, () => {
-      const node = this.#hub.live(there)
-      if (node !== undefined) void node.answers.answer(stream, connection.path, timeoutMs)
-    })
-    const hangUp = () => {
-      connection.streams.delete(stream)
-      stream.up.stopWriting()
-      stream.down.cancel()
-      if (stream.answered || !connection.isOpen) return
-      sendUp(0, () =>
-        stream.stopAnswering(new AbortedError({ what: `The request ${protocol} of ${this.peerId}` })),
-      )
-    }
-    return { stream, hangUp }
-  }
-
-  #sender(connection: MemoryConnection, from: PeerId): Send {
-    const hops = connection.hopsFrom(from)
-    return (sizeBytes, deliver) => {
-      if (!connection.isOpen) return
-      if (this.#hub.links.losesMessage(hops)) {
-        if (this.#hub.random.integer(2) === 0) this.#hub.closeConnection(connection)
-        return
-      }
-      this.#hub.links.send({ hops, sizeBytes, deliver: () => connection.isOpen && deliver() })
-    }
   }
 
   #connectionTo(peer: PeerId): Promise<MemoryConnection> {
