@@ -9,15 +9,14 @@ import { type ClientRequest, request } from 'node:http'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { createTestServices, TOKEN } from '../../src/apps/http/http-server.suite.ts'
-import { RequestGuard } from '../../src/apps/http/request-guard.ts'
 import { type HttpServer, startHttpServer } from '../../src/apps/http/start-http-server.ts'
 import { commandList } from '../../src/commands/command-list.ts'
 import { SystemClock } from '../../src/core/clock.ts'
 import { SeededRandom } from '../../src/core/random.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { VirtualClock } from '../../src/core/virtual-clock.ts'
 import type { TokenScope } from '../../src/node/api-tokens.ts'
 import type { ReliabilityCheck, ReliabilityOptions } from './reliability-check.ts'
+import { guessFromElsewhere, timeGuesses } from './token-guesses.ts'
 
 const CLI = fileURLToPath(new URL('../../src/apps/cli/main.ts', import.meta.url))
 const RANK: Record<TokenScope, number> = { read: 0, write: 1, admin: 2 }
@@ -25,8 +24,6 @@ const HOUR_MS = 3_600_000
 /** How many times the whole table is gone through, each time with other tokens and ports. */
 const ROUNDS = { gate: 1, night: 20, release: 100 }
 const TIMING_SAMPLES = { gate: 4_000, night: 40_000, release: 200_000 }
-/** Between a guess that is wrong from the first letter and one that is wrong at the last. */
-const TIMING_DIFFERENCE_MAX = 0.1
 const FOREIGN_HOSTS = [
   'evil.example', 'evil.example:PORT', '127.0.0.1.evil.example:PORT', 'localhost.evil.example', '0x7f.1:PORT', '2130706433:PORT',
   '0177.0.0.1:PORT', 'localhost.:PORT', '[::ffff:127.0.0.1]:PORT', '192.0.2.1:PORT', 'evil@localhost', '', ' ', 'localhost:PORT:1', 'localhost:x', 'a,localhost',
@@ -54,7 +51,8 @@ export const check: ReliabilityCheck = {
     await doors.tryWhatIsNoProperRequest()
     await doors.guess()
     doors.startInPublic()
-    const difference = doors.timeGuesses(TIMING_SAMPLES[options.scale])
+    const { difference, failures } = timeGuesses(TIMING_SAMPLES[options.scale])
+    doors.failures.push(...failures)
     const percent = (100 * difference).toFixed(1)
     return {
       figure: `${doors.routes} routes, ${doors.attempts} attempts, ${doors.failures.length} not refused as specified; right and wrong guesses ${percent} % apart in time`,
@@ -248,25 +246,7 @@ class Doors {
       this.failures.push(`guesses were answered ${statuses.join(' ')}`)
     await server.stop()
     services.index.close()
-    await this.#guessFromElsewhere()
-  }
-
-  /** From addresses that are not this machine's: an hour of guessing, a hundred a minute. */
-  async #guessFromElsewhere(): Promise<void> {
-    const clock = new VirtualClock()
-    const guard = guardOf(clock)
-    let evaluated = 0
-    for (let second = 0; second < 3_600; second += 1) {
-      for (let guess = 0; guess < 2; guess++) {
-        if (codeOf(guard, '198.51.100.7', `guess-${second}-${guess}`) === 'TOKEN_REFUSED') evaluated++
-        // A whole /64 is one address.
-        if (codeOf(guard, `2001:db8:0:1::${second.toString(16)}`, 'guess') === 'TOKEN_REFUSED') evaluated++
-      }
-      await clock.advance(1_000)
-    }
-    if (evaluated > 2 * 10 * 61)
-      this.failures.push(`${evaluated} guesses from elsewhere were tried in an hour`)
-    if (codeOf(guard, '198.51.100.8', TOKEN) !== 'in') this.failures.push('another address was shut out')
+    this.failures.push(...(await guessFromElsewhere()))
   }
 
   /** The program itself, as a person starts it. */
@@ -281,30 +261,6 @@ class Doors {
       const hasHint = /apiTlsCert/.test(stderr) && /apiPublic/.test(stderr)
       if (status !== 2 || !hasHint) this.failures.push(`start at ${host}: ${status} ${stderr.slice(0, 200)}`)
     }
-  }
-
-  /** Relative difference of the median times of a guess that shares nothing and one that shares all but the last letter. */
-  timeGuesses(samples: number): number {
-    const guesses = [`x${TOKEN.slice(1)}`, `${TOKEN.slice(0, -1)}x`].map((guess) => ({
-      guess,
-      times: [] as number[],
-    }))
-    let guard = guardOf(new VirtualClock())
-    for (let sample = 0; sample < samples; sample++) {
-      // Four times two guesses are tried; the eleventh would be answered unread.
-      if (sample % 4 === 0) guard = guardOf(new VirtualClock())
-      for (const { guess, times } of sample % 2 === 0 ? guesses : [...guesses].reverse()) {
-        const begin = process.hrtime.bigint()
-        codeOf(guard, '198.51.100.7', guess)
-        times.push(Number(process.hrtime.bigint() - begin))
-      }
-    }
-    const [first = 1, second = 1] = guesses.map(
-      ({ times }) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)],
-    )
-    const difference = Math.abs(first - second) / Math.min(first, second)
-    if (difference > TIMING_DIFFERENCE_MAX) this.failures.push(`guesses take ${first} and ${second} ns`)
-    return difference
   }
 
   #start(services: Parameters<typeof startHttpServer>[0]): Promise<HttpServer> {
@@ -357,23 +313,4 @@ class Doors {
       outgoing.end()
     })
   }
-}
-
-function codeOf(guard: RequestGuard, remote: string, token: string): string {
-  try {
-    guard.check({
-      headers: { host: 'localhost', authorization: `Bearer ${token}` },
-      remote,
-      encrypted: false,
-      scope: 'read',
-    })
-    return 'in'
-  } catch (error) {
-    return (error as { code: string }).code
-  }
-}
-
-function guardOf(clock: VirtualClock): RequestGuard {
-  const parts = { clock, tokens: { check: () => undefined } }
-  return new RequestGuard(parts, { token: new Secret(TOKEN), host: '192.0.2.1', public: true })
 }
