@@ -1,51 +1,66 @@
 /**
  * R-01: what was acknowledged survives. A child process works on a real disk and is killed, by itself at a named
  * point or by us at a random moment, again and again on the same folder, also while it recovers from the last kill.
- * Beside it the same work on a memory disk whose power is cut, which loses, reorders and tears what was not synced.
+ * Beside it the same work on a memory disk whose power is cut, which loses, reorders and tears what was not synced;
+ * and how soon a large store is ready again.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Random, SeededRandom } from '../../src/core/random.ts'
-import { chunkOf } from '../../src/storage/chunk.ts'
 import { createFileDisk } from '../../src/storage/file-disk.ts'
 import { MemoryDisk } from '../../src/storage/memory-disk.ts'
 import { CRASH_POINTS } from './crash-child.ts'
 import type { ReliabilityCheck, ReliabilityOptions } from './reliability-check.ts'
 import { Ledger, openStorageUnderTest, workOnStorage } from './storage-under-test.ts'
+import { type Opening, timeToReady } from './time-to-ready.ts'
 
 const CHILD = join(import.meta.dirname, 'crash-child.ts')
 const COUNTS = {
-  gate: { kills: 50, cuts: 50, chunks: 10_000 },
-  night: { kills: 500, cuts: 500, chunks: 10_000 },
-  release: { kills: 2_000, cuts: 1_000, chunks: 1_000_000 },
+  gate: { kills: 50, cuts: 50, stores: [10_000] },
+  night: { kills: 500, cuts: 500, stores: [10_000, 1_000_000] },
+  release: { kills: 2_000, cuts: 1_000, stores: [10_000, 1_000_000] },
 } as const
 /** Lives on one folder before a new one is taken; the longer, the more there is to read after each. */
 const LIVES_PER_FOLDER = 12
 /** A point that is not reached by then is not on the way this time; the child is killed all the same. */
 const POINT_MS_MAX = 400
-const READY_MS_MAX: Record<number, number> = { 10000: 2_000, 1000000: 10_000 }
+/** By the number of chunks; of processor time, because the files are in memory and other programs want it, too. */
+const READY_MS_MAX = { 10000: 2_000, 1000000: 10_000 } as const
+/** A machine that does other things makes everything so much slower; what waits longer waits for something of ours. */
+const BUSY_FACTOR = 3
 
 export const check: ReliabilityCheck = {
   row: 'R-01',
   title: 'kill -9 and power cuts during writes',
-  goal: '2,000 kills and 1,000 power cuts: 0 acknowledged items lost, 0 torn ones visible, 0 manual repairs; ready ≤ 2 s with 10,000 chunks, ≤ 10 s with 1,000,000',
+  goal: '2,000 kills and 1,000 power cuts: 0 acknowledged items lost, 0 torn ones visible, 0 manual repairs; ready in ≤ 2 s of a core with 10,000 chunks, ≤ 10 s with 1,000,000 (a night and with --release)',
   async run(options) {
     const counts = COUNTS[options.scale]
     const folder = mkdtempSync(join(tmpdir(), 'kizuna-r01-'))
     try {
       const kills = await killOften(folder, counts.kills, options)
       const cuts = await cutOften(counts.cuts, options)
-      const readyMs = await timeToReady(join(folder, 'large'), counts.chunks)
       const failures = [...kills.failures, ...cuts.failures]
-      const limitMs = READY_MS_MAX[counts.chunks] ?? 0
-      if (readyMs > limitMs) failures.push(`ready after ${readyMs} ms with ${counts.chunks} chunks`)
+      const ready: string[] = []
+      for (const chunks of counts.stores) {
+        const limitMs = READY_MS_MAX[chunks]
+        const { signal } = options
+        const times = await timeToReady(join(folder, 'large'), { chunks, limitMs, signal })
+        const { afterKill, afterStop } = times
+        const text = `with ${chunks.toLocaleString('en')} chunks in ${timeOf(afterKill)} after a kill, in ${timeOf(afterStop)} after a stop`
+        options.progress(`ready ${text}`)
+        ready.push(text)
+        const isLate = [afterKill, afterStop].some(
+          ({ wallMs, cpuMs }) => cpuMs > limitMs || wallMs > BUSY_FACTOR * limitMs,
+        )
+        if (isLate) failures.push(`ready only ${text}`)
+      }
       return {
         figure:
           `${counts.kills} kills (${kills.points.size} of ${CRASH_POINTS.length} named points reached) and ` +
           `${counts.cuts} power cuts: ${kills.checked + cuts.checked} acknowledged items looked up, ` +
-          `${failures.length} failures; ready in ${readyMs} ms with ${counts.chunks.toLocaleString('en')} chunks`,
+          `${failures.length} failures; ready ${ready.join('; ')}`,
         reached: failures.length === 0 && kills.points.size >= 12,
         failures: failures.slice(0, 20),
       }
@@ -53,6 +68,10 @@ export const check: ReliabilityCheck = {
       rmSync(folder, { recursive: true })
     }
   },
+}
+
+function timeOf({ wallMs, cpuMs }: Opening): string {
+  return `${wallMs.toLocaleString('en')} ms (${cpuMs.toLocaleString('en')} ms of a core)`
 }
 
 async function killOften(
@@ -175,31 +194,4 @@ async function cutOften(
     if (round % 100 === 99) progress(`${round + 1} power cuts, ${failures.length} failures`)
   }
   return { failures, checked }
-}
-
-/** Milliseconds until a store of so many chunks is open again after its process was cut off. */
-async function timeToReady(folder: string, chunks: number): Promise<number> {
-  const disk = createFileDisk(folder)
-  const first = await openStorageUnderTest(disk)
-  const bytes = Buffer.alloc(24)
-  for (let from = 0; from < chunks; from += 500) {
-    const batch = Array.from({ length: Math.min(500, chunks - from) }, (_, place) => {
-      bytes.writeUInt32LE(from + place)
-      return chunkOf(Uint8Array.from(bytes))
-    })
-    await Promise.all(batch.map(({ id, bytes: body }) => first.chunks.put(id, body)))
-    first.pins.add(
-      { root: (batch[0] as (typeof batch)[number]).id, owner: 'self' },
-      batch.map(({ id }) => id),
-    )
-  }
-  // As a kill leaves it: nothing closed in order, no seal, not marked clean.
-  first.index.close()
-  const begin = performance.now()
-  const again = await openStorageUnderTest(disk)
-  const readyMs = Math.round(performance.now() - begin)
-  const held = (await again.chunks.usage()).chunks
-  await again.close()
-  if (held !== chunks) throw new Error(`${held} of ${chunks} chunks after the restart`)
-  return readyMs
 }

@@ -36,7 +36,7 @@ export interface StorageUnderTest {
 /** Opens everything on a disk as a node does. */
 export async function openStorageUnderTest(
   disk: Disk,
-  options: { hooks?: StorageHooks; onCorrupt?: (id: ContentId) => void } = {},
+  options: { hooks?: StorageHooks; packs?: 'small' | 'as a node'; onCorrupt?: (id: ContentId) => void } = {},
 ): Promise<StorageUnderTest> {
   const clock = new SystemClock()
   const twofold = await openTwofoldIndex({ disk, log: silentLogger }, { path: 'index.db' })
@@ -47,7 +47,7 @@ export async function openStorageUnderTest(
       { disk, index, clock, log: silentLogger, metrics: createMetrics({ processMetrics: false }) },
       {
         folder: 'chunks',
-        packBytesMax: PACK_BYTES_MAX,
+        ...(options.packs === 'as a node' ? {} : { packBytesMax: PACK_BYTES_MAX }),
         ...(options.onCorrupt === undefined ? {} : { onCorrupt: options.onCorrupt }),
       },
     )
