@@ -65,6 +65,25 @@ describe('Yamux that hands on what comes as it comes', () => {
     assert.equal(received.status, 'open')
   })
 
+  test('between its agreement and its handler no more than a window comes on a stream, and then the rest [R-05]', async () => {
+    const { muxer, remote, incoming } = pair('stock', 'quick')
+    remote.addEventListener('stream', ({ detail }) => {
+      detail.protocol = '/test/1'
+    })
+    const stream = await muxer.createStream()
+    const sending = sendAll(stream, Buffer.alloc(MIB))
+    await until(() => (incoming[0]?.readBufferLength ?? 0) >= FIRST_WINDOW_BYTES)
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+    const [received] = incoming as [Stream]
+    assert.ok(received.readBufferLength < 2 * FIRST_WINDOW_BYTES, `${received.readBufferLength} bytes`)
+    let count = 0
+    received.addEventListener('message', ({ data }) => {
+      count += data.byteLength
+    })
+    await sending
+    await until(() => count === MIB)
+  })
+
   for (const [what, bytes] of [
     ['a version that is none', Buffer.alloc(12, 1)],
     ['a type that is none', Buffer.of(0, 9, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0)],

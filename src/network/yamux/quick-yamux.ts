@@ -57,12 +57,23 @@ function quicken(muxer: QuickMuxer, connection: MessageStream): void {
     const update = stream.sendWindowUpdate.bind(stream)
     stream.sendWindowUpdate = () => {
       const used = stream.recvWindow - stream.recvWindowCapacity
-      if (used >= USED_BYTES_MIN || STATES_WITH_A_WORD.includes(stream.state)) update()
+      const isWorthIt = used >= USED_BYTES_MIN && !isBetweenHands(stream)
+      if (isWorthIt || STATES_WITH_A_WORD.includes(stream.state)) update()
+    }
+    const listen = stream.addEventListener.bind(stream) as (...words: unknown[]) => void
+    stream.addEventListener = (...words: unknown[]) => {
+      listen(...words)
+      if (words[0] === 'message') stream.sendWindowUpdate()
     }
     const sendFrame = stream.sendFrame
     stream.sendFrame = (header, body) => sendWhole(muxer, header, body) ?? sendFrame(header, body)
     return stream
   }
+}
+
+/** Agreed on and not yet read: until its handler is there no more may come than the window that was allowed. */
+function isBetweenHands(stream: OpenedStream): boolean {
+  return stream.direction === 'inbound' && stream.protocol !== '' && stream.listenerCount('message') === 0
 }
 
 /** Puts the header before the content where there is room, so that both leave in one piece. */

@@ -29,6 +29,7 @@ export interface OpenedStream extends Stream {
   onData(bytes: Uint8Array): void
   handleData(frame: { header: YamuxHeader; data: Uint8ArrayList }): void
   sendWindowUpdate(): void
+  listenerCount(type: 'message'): number
   sendFrame(header: YamuxHeader, body?: Uint8ArrayList): boolean
 }
 
