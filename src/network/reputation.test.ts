@@ -157,6 +157,19 @@ test('remembers at most 10,000 peers, the suspended ones longest', () => {
   assert.ok(reputation.score('peer 10099' as PeerId) < 0)
 })
 
+test('what is reported after the end is never saved: what it would be saved in is closed', async () => {
+  const saved: StoredReputation[] = []
+  const store: ReputationStore = { load: () => [], save: (changed) => saved.push(...changed) }
+  const { reputation, clock } = makeReputation({ store })
+  reputation.report(peer, 'good-chunk')
+  reputation.close()
+  assert.equal(saved.length, 1)
+  reputation.report(peer, 'good-chunk')
+  reputation.report('12D3KooWLate' as PeerId, 'forged')
+  await clock.advance(HOUR_MS)
+  assert.equal(saved.length, 1)
+})
+
 function makeReputation(parts: { clock?: VirtualClock; store?: ReputationStore } = {}) {
   const clock = parts.clock ?? new VirtualClock()
   const kept = new Map<PeerId, StoredReputation>()

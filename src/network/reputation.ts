@@ -95,6 +95,7 @@ export class Reputation {
   readonly #unsaved = new Set<PeerId>()
   readonly #listeners = new Set<(peer: PeerId) => void>()
   #saveTimer: Timer | undefined
+  #isClosed = false
 
   constructor(
     parts: { clock: Clock; store: ReputationStore; log: Logger; metrics: Metrics },
@@ -147,7 +148,7 @@ export class Reputation {
     this.#unsaved.add(peer)
     if (deed === 'forged') this.#ban(peer, entry)
     else if (trust < 0 && entry.trust <= SUSPENDED_AT_OR_BELOW) this.#suspend(peer, entry, deed)
-    else this.#saveTimer ??= clock.after(SAVE_AFTER_MS, () => this.save())
+    else if (!this.#isClosed) this.#saveTimer ??= clock.after(SAVE_AFTER_MS, () => this.save())
   }
 
   /** Calls `listener` when a peer is suspended or banned; returns how to stop. */
@@ -158,8 +159,15 @@ export class Reputation {
     }
   }
 
-  /** Saves what changed since the last time; call it when the node stops. */
+  /** Saves for the last time, when the node stops: what is reported afterwards counts until then, and is not kept. */
+  close(): void {
+    this.save()
+    this.#isClosed = true
+  }
+
+  /** Saves what changed since the last time. */
   save(): void {
+    if (this.#isClosed) return
     this.#saveTimer?.stop()
     this.#saveTimer = undefined
     const changed = [...this.#unsaved].flatMap((peer) => this.#toStored(peer))

@@ -313,7 +313,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
       },
       () => records.stop(),
       () => network.stop(),
-      () => reputation.save(),
+      () => reputation.close(),
       () => books.history.stop(),
       () => storage.close(),
     ],
