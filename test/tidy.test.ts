@@ -35,7 +35,7 @@ const LIBRARY_HOME: readonly { library: RegExp; folders: readonly string[] }[] =
   { library: /^node:sqlite/, folders: ['storage'] },
   { library: /^pino/, folders: ['core'] },
   { library: /^rotating-file-stream/, folders: ['core'] },
-  { library: /^(@sentry\/|aws4fetch)/, folders: ['node'] },
+  { library: /^(@sentry\/|aws4fetch|mongodb)/, folders: ['node'] },
   { library: /^prom-client/, folders: ['core'] },
 ]
 

@@ -64,6 +64,8 @@ export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, s
       refuse('bandwidthSchedule', `has “${entry}”, which does not read like 22:00-06:00=UP/DOWN`)
     }
   }
+  if (config.historyDriver === 'mongodb' && !MONGODB_COLLECTION.test(config.historyTable))
+    refuse('historyTable', 'is no name of a MongoDB collection')
   if (config.environment === 'production') {
     if (DEBUG_LEVELS.includes(config.logLevel))
       refuse('logLevel', 'shows too much for the environment production')
@@ -73,6 +75,9 @@ export function contradictions(config: NodeConfig, origin: ReadonlyMap<string, s
   }
   return faults
 }
+
+/** With the database's name and a dot before it, a name has room for 255 bytes there. */
+const MONGODB_COLLECTION = /^(?!system\.|\.)(?!.*\.\.)[A-Za-z0-9_.-]{3,190}(?<!\.)$/
 
 /** Levels at which lines may say what people do. */
 const DEBUG_LEVELS: readonly string[] = ['debug', 'trace']

@@ -277,14 +277,21 @@ export const nodeConfigSchema = z.strictObject({
       'What this node is for; `production` refuses settings that are meant for looking into things. In a checkout, `.env` and then `.env.` and this name are read at the start.',
     ),
   historyDriver: value
-    .choice('sqlite', 'dynamodb')
+    .choice('sqlite', 'dynamodb', 'mongodb')
     .default('sqlite')
-    .describe('Where the command history is kept: on this machine, or in a DynamoDB table.'),
+    .describe(
+      'Where the command history is kept: on this machine, in a DynamoDB table, or in MongoDB at `MONGODB_URI`.',
+    ),
   historyTable: value
     .text()
     .regex(/^[A-Za-z0-9_.-]{3,255}$/, 'must be 3 to 255 letters, digits, dots, dashes or underscores')
     .default('CommandHistoryTable')
-    .describe('Name of the DynamoDB table.'),
+    .describe('Name of the DynamoDB table or the MongoDB collection.'),
+  historyDatabase: value
+    .text()
+    .regex(/^[A-Za-z0-9_-]{1,63}$/, 'must be 1 to 63 letters, digits, dashes or underscores')
+    .default('kizuna')
+    .describe('Name of the MongoDB database; the one in `MONGODB_URI` only says where its user is known.'),
   historyEndpoint: value
     .text()
     .regex(/^(https?:\/\/\S+)?$/, 'must be an http or https address')

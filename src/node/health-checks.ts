@@ -6,7 +6,7 @@ const DISK_WORDS: readonly string[] = ['disk-nearly-full', 'disk-unreadable', 'c
 
 /** Has `status` ask every part that is always there; Discord and other outside parts tell by themselves. */
 export function addHealthChecks(services: Services): void {
-  const { health, index, network, community, state, records, content, breakers } = services
+  const { health, index, network, community, state, records, content, breakers, config } = services
   health.ask('index', () => {
     index.get('SELECT 1 AS one')
     return { state: 'ok' }
@@ -27,6 +27,12 @@ export function addHealthChecks(services: Services): void {
     if (belowTarget === 0 || community.members().length === 0) return { state: 'ok' }
     return { state: 'degraded', error: `${belowTarget} things have fewer copies than they should` }
   })
+  // Named with its driver, so that everybody sees where their commands are noted.
+  health.ask(`history (${config.historyDriver})`, () =>
+    (breakers.states()[config.historyDriver] ?? 'closed') === 'closed'
+      ? { state: 'ok' }
+      : { state: 'degraded', error: 'it does not answer; commands go on and are not noted' },
+  )
   health.ask('outside services', () => {
     const open = Object.entries(breakers.states()).flatMap(([name, at]) => (at === 'closed' ? [] : [name]))
     return open.length === 0

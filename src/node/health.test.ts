@@ -29,13 +29,16 @@ test('each part says how it is, since when, and what was wrong last [A-61]', asy
   assert.equal((await health.report()).length, 2)
 })
 
-test('a node reports index, disk, network, records, repair and outside services [A-61]', async () => {
+test('a node reports index, disk, network, records, repair, its history and outside services [A-61] [A-35]', async () => {
   await using nodes = new TestNodes()
   const { services } = await nodes.startInMemory()
   const report = await services.health.report()
   assert.deepEqual(
     report.map(({ name, state }) => [name, state]),
-    ['disk', 'index', 'network', 'outside services', 'records', 'repair'].map((name) => [name, 'ok']),
+    ['disk', 'history (sqlite)', 'index', 'network', 'outside services', 'records', 'repair'].map((name) => [
+      name,
+      'ok',
+    ]),
   )
 })
 

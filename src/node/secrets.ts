@@ -12,6 +12,8 @@ export interface Secrets {
   awsAccessKeyId?: Secret<string>
   awsSecretAccessKey?: Secret<string>
   awsSessionToken?: Secret<string>
+  /** Where MongoDB is; it may contain a password. */
+  mongodbUri?: Secret<string>
 }
 
 /** Each secret's variable; with `_FILE` behind it, the variable names a file that holds it. */
@@ -21,6 +23,7 @@ export const SECRET_VARIABLES = {
   awsAccessKeyId: 'AWS_ACCESS_KEY_ID',
   awsSecretAccessKey: 'AWS_SECRET_ACCESS_KEY',
   awsSessionToken: 'AWS_SESSION_TOKEN',
+  mongodbUri: 'MONGODB_URI',
 } as const
 const LENGTH_MAX = 4_000
 

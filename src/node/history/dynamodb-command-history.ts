@@ -7,6 +7,7 @@ import {
   type HistoryEntry,
   type HistoryQuery,
 } from './command-history.ts'
+import { countCommandUses } from './count-command-uses.ts'
 import type { DynamoDbClient, DynamoItem, DynamoValue } from './dynamodb-client.ts'
 import { EntryQueue } from './entry-queue.ts'
 
@@ -66,26 +67,7 @@ export class DynamoDbCommandHistory implements CommandHistory {
 
   async summary(query: Pick<HistoryQuery, 'group' | 'since'>): Promise<CommandUse[]> {
     await this.#queue.flush()
-    const uses = new Map<string, { callers: Set<string>; durations: number; use: CommandUse }>()
-    for await (const { command, caller, outcome, durationMs } of this.#read(query)) {
-      let known = uses.get(command)
-      if (known === undefined) {
-        const use = { command, count: 0, failed: 0, callers: 0, averageMs: 0, slowestMs: 0 }
-        known = { callers: new Set(), durations: 0, use }
-        uses.set(command, known)
-      }
-      const { callers, use } = known
-      callers.add(caller)
-      known.durations += durationMs
-      use.count++
-      if (outcome !== 'ok') use.failed++
-      use.callers = callers.size
-      use.averageMs = Math.round(known.durations / use.count)
-      use.slowestMs = Math.max(use.slowestMs, durationMs)
-    }
-    return [...uses.values()]
-      .map(({ use }) => use)
-      .sort((one, other) => other.count - one.count || (one.command < other.command ? -1 : 1))
+    return countCommandUses(this.#read(query))
   }
 
   async erase(caller: string): Promise<number> {
