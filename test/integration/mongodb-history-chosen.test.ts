@@ -74,6 +74,32 @@ test('the setting brings it; without an address, or with one that is none, a nod
     )
 })
 
+test('the user in the address signs in where it says, and a wrong password is refused without being shown', async () => {
+  const server = await MongoStandIn.start()
+  server.users.push({ name: 'oak', password: PASSWORD, database: 'people' })
+  const heard: string[] = []
+  const open = async (secret: string, database: string) => {
+    const uri = `mongodb://oak:${secret}@${server.address}/${database}`
+    const node = opening({ historyDriver: 'mongodb', historyDatabase: 'forest' }, uri)
+    const history = await node.opened
+    history.note(entry())
+    const outcome = await history.list({}).catch((error: unknown) => {
+      heard.push(inspect(error, { depth: 20, showHidden: true }))
+      return isKizunaError(error, 'MONGODB_FAILED') ? error.details.type : error
+    })
+    await history.stop()
+    heard.push(...node.heard)
+    return outcome
+  }
+  assert.deepEqual(await open(PASSWORD, 'people'), [entry()])
+  assert.equal(server.collection('forest.CommandHistoryTable').documents.length, 1)
+  assert.equal(await open(`${PASSWORD}-not`, 'people'), 'AuthenticationFailed')
+  assert.equal(await open(PASSWORD, 'elsewhere'), 'AuthenticationFailed')
+  await server.stop()
+  assert.deepEqual(server.strays, [])
+  assert.ok(heard.length > 0 && !heard.join('\n').includes(PASSWORD))
+})
+
 test('a server that is away opens the circuit, so that nobody waits for it again and again', async () => {
   const { opened, breakers, heard } = opening(
     { historyDriver: 'mongodb' },
