@@ -164,6 +164,17 @@ test('a server that is busy is asked again within a budget, and what never helps
   assert.ok(tookMs > 3_000 && tookMs < 15_000, `it is waited for within a limit: ${tookMs} ms`)
 })
 
+test('a server that says nothing does not hold up a node that stops', async () => {
+  const { history } = open()
+  await history.prepare()
+  server.fail('insert', 'silence')
+  history.note(entry())
+  const start = clock.monotonic()
+  await history.stop()
+  assert.ok(clock.monotonic() - start < 2_500)
+  await assert.rejects(history.list({}), (error: unknown) => isKizunaError(error, 'MONGODB_FAILED'))
+})
+
 test('a server that comes later, or goes and comes back, is used again', async () => {
   const first = await MongoStandIn.start()
   const { address } = first
