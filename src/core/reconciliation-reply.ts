@@ -104,6 +104,11 @@ export class ReconciliationReply {
     const { keyBytes } = this.#sorted
     // Room for the range of what does not fit.
     let room = this.#bytesLeft - (runsAfter + 1) * this.#rangeBytes
+    // Without it, what is asked for again has to join what was before, from its beginning on.
+    if (room < 0) {
+      this.#askAgain(range)
+      return
+    }
     let [rank, to] = ranksOf(this.#sorted, range)
     let index = 0
     let previous: Uint8Array | undefined

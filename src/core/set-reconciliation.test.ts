@@ -8,7 +8,12 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { InvalidInputError } from './errors.ts'
 import { SeededRandom } from './random.ts'
-import { RECONCILIATION_BYTES_MAX, RECONCILIATION_BYTES_MIN } from './reconciliation-message.ts'
+import {
+  encodeReconciliation,
+  type OpenRange,
+  RECONCILIATION_BYTES_MAX,
+  RECONCILIATION_BYTES_MIN,
+} from './reconciliation-message.ts'
 import {
   answerReconciliation,
   RECONCILIATION_MESSAGES_MAX,
@@ -131,6 +136,36 @@ test('nothing is named twice when both sides keep the same limit', () => {
   const one = setOf(common.filter((_, index) => index % 37 !== 0))
   const other = setOf(common.filter((_, index) => index % 41 !== 0))
   assertComplete(one, other)
+})
+
+test('however many short ranges a message lists, and whatever they have in common, the reply keeps to its length', () => {
+  const keyBytes = 38
+  const random = new SeededRandom(1)
+  for (let bytesMax = RECONCILIATION_BYTES_MIN; bytesMax <= RECONCILIATION_BYTES_MAX; bytesMax += 200) {
+    const names = Array.from({ length: 900 }, (_, index) => keyOf(`${bytesMax} ${index}`, keyBytes))
+      // A bound may not end in zero.
+      .filter((key) => key.at(-1) !== 0)
+      .sort(Buffer.compare)
+    const ours = new ReconciliationSet(keyBytes)
+    const open: OpenRange[] = []
+    for (let from = 0; from < names.length; ) {
+      const part = names.slice(from, from + 2 + random.integer(9))
+      const keys: Uint8Array[] = []
+      for (const key of part) {
+        // The first of each range is in common: a rest that is asked for again begins in mid-range.
+        const whose = key === part[0] ? 0 : random.integer(3)
+        if (whose !== 1) keys.push(key)
+        if (whose !== 2) ours.add(key)
+      }
+      const lower = open.at(-1)?.upper ?? new Uint8Array(0)
+      from += part.length
+      open.push({ lower, upper: names[from], mode: 'keys', keys })
+    }
+    const message = encodeReconciliation(keyBytes, { wanted: [], offered: [], open })
+    const { reply } = answerReconciliation(ours, message, { bytesMax })
+    const length = reply?.byteLength ?? 0
+    assert.ok(length > bytesMax / 3 && length <= bytesMax, `${length} bytes of ${bytesMax}`)
+  }
 })
 
 test('a side with a far smaller limit still gets everything', () => {
