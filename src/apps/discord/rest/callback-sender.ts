@@ -1,5 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { Pool } from 'undici'
 import type { CircuitBreaker } from '../../../core/circuit-breaker.ts'
 import type { Timer } from '../../../core/clock.ts'
 import { CircuitOpenError } from '../../../core/errors.ts'
@@ -17,6 +16,8 @@ const OPEN_WAIT_MS_MAX = 1_000
 const SOCKETS_MAX = 256
 const ANSWER_BYTES_MAX = 64 * 1024
 const ALREADY_ANSWERED = 40_060
+const HEADERS = { 'content-type': 'application/json' }
+const SCOPE_HEADER = 'x-ratelimit-scope'
 
 /** A callback that Discord refused, with its own code. */
 export class CallbackRefused extends Error {
@@ -38,11 +39,9 @@ export class CallbackRefused extends Error {
 export class CallbackSender {
   readonly #parts: FetchParts
   readonly #breaker: CircuitBreaker
-  readonly #api: URL
-  readonly #hostname: string
   /** Of every path. */
   readonly #base: string
-  readonly #agent: HttpAgent | HttpsAgent
+  readonly #pool: Pool
 
   constructor(parts: FetchParts, options: { api: string; breakers: CircuitBreakers }) {
     this.#parts = parts
@@ -50,16 +49,14 @@ export class CallbackSender {
       ...BREAKER,
       isFailure: (error) => error instanceof DiscordUnavailableError,
     })
-    this.#api = new URL(options.api)
-    this.#hostname = this.#api.hostname.replaceAll(/[[\]]/g, '')
-    this.#base = `${this.#api.pathname.replace(/\/$/, '')}/v10`
-    const keep = { keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: 'fifo' as const }
-    this.#agent = this.#api.protocol === 'https:' ? new HttpsAgent(keep) : new HttpAgent(keep)
+    const { origin, pathname } = new URL(options.api)
+    this.#base = `${pathname.replace(/\/$/, '')}/v10`
+    this.#pool = new Pool(origin, { connections: SOCKETS_MAX, pipelining: 1 })
   }
 
   /** Whether answers wait for a connection. */
   get areWaiting(): boolean {
-    return Object.keys(this.#agent.requests).length > 0
+    return this.#pool.stats.queued > 0
   }
 
   /** @throws CallbackRefused, DiscordUnavailableError, CircuitOpenError, DiscordRefusalsError */
@@ -84,7 +81,7 @@ export class CallbackSender {
 
   /** Closes the kept connections. */
   close(): void {
-    this.#agent.destroy()
+    void this.#pool.destroy()
   }
 
   async #post(path: string, payload: Buffer): Promise<void> {
@@ -108,33 +105,46 @@ export class CallbackSender {
   #exchange(path: string, payload: Buffer): Promise<CallbackAnswer> {
     const { clock } = this.#parts
     const { promise, resolve, reject } = Promise.withResolvers<CallbackAnswer>()
-    const request = (this.#api.protocol === 'https:' ? httpsRequest : httpRequest)({
-      agent: this.#agent,
-      hostname: this.#hostname,
-      port: this.#api.port,
-      path,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': payload.byteLength },
-    })
     let timer: Timer | undefined
     let isOver = false
+    let answer: CallbackAnswer = { status: 0, scope: '', text: '' }
+    const pieces: Buffer[] = []
+    let length = 0
     const end = () => {
       isOver = true
       timer?.stop()
     }
-    // What has come while we were busy is read before it counts as late: else a crowd would look like a sick Discord.
-    const timeOut = () =>
-      setImmediate(() => {
-        if (!isOver) request.destroy(new Error('ETIMEDOUT'))
-      })
-    // The attempt is timed, not the wait for a connection.
-    request.once('socket', () => {
-      timer = clock.after(ATTEMPT_MS_MAX, timeOut)
-    })
-    request.once('close', end)
-    request.on('error', reject)
-    request.once('response', (response) => readAnswer(response, resolve, reject))
-    request.end(payload)
+    this.#pool.dispatch(
+      { path, method: 'POST', headers: HEADERS, body: payload },
+      {
+        // The attempt is timed, not the wait for a connection.
+        onConnect: (abort) => {
+          // What has come while we were busy is read before it counts as late: else a crowd would look like a sick Discord.
+          const timeOut = () =>
+            setImmediate(() => {
+              if (!isOver) abort(new Error('ETIMEDOUT'))
+            })
+          timer = clock.after(ATTEMPT_MS_MAX, timeOut)
+        },
+        onHeaders: (status, headers) => {
+          answer = { status, scope: scopeOf(headers), text: '' }
+          return true
+        },
+        onData: (piece) => {
+          length += piece.byteLength
+          if (length <= ANSWER_BYTES_MAX) pieces.push(piece)
+          return true
+        },
+        onComplete: () => {
+          end()
+          resolve({ ...answer, text: Buffer.concat(pieces).toString() })
+        },
+        onError: (error) => {
+          end()
+          reject(error)
+        },
+      },
+    )
     return promise
   }
 }
@@ -154,25 +164,10 @@ function waitOf(error: CircuitOpenError): number {
   return waitMs
 }
 
-function readAnswer(
-  response: IncomingMessage,
-  resolve: (answer: CallbackAnswer) => void,
-  reject: (error: Error) => void,
-): void {
-  const pieces: Buffer[] = []
-  let length = 0
-  response.on('data', (piece: Buffer) => {
-    length += piece.byteLength
-    if (length <= ANSWER_BYTES_MAX) pieces.push(piece)
-  })
-  response.once('error', reject)
-  response.once('end', () =>
-    resolve({
-      status: response.statusCode ?? 0,
-      scope: String(response.headers['x-ratelimit-scope'] ?? ''),
-      text: Buffer.concat(pieces).toString(),
-    }),
-  )
+/** @param headers names and values in turn. */
+function scopeOf(headers: readonly (Buffer | string[] | null)[] | null): string {
+  const at = headers?.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === SCOPE_HEADER)
+  return at === undefined || at < 0 ? '' : String(headers?.[at + 1])
 }
 
 function codeOf(text: string): number {
