@@ -166,7 +166,9 @@ function waitOf(error: CircuitOpenError): number {
 
 /** @param headers names and values in turn. */
 function scopeOf(headers: readonly (Buffer | string[] | null)[] | null): string {
-  const at = headers?.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === SCOPE_HEADER)
+  const at = headers?.findIndex(
+    (name, index) => index % 2 === 0 && String(name).toLowerCase() === SCOPE_HEADER,
+  )
   return at === undefined || at < 0 ? '' : String(headers?.[at + 1])
 }
 
