@@ -93,6 +93,7 @@ class DigestThread {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#rejectAll(new Error('the digester was closed'))
     await this.#worker?.terminate()
   }
 
@@ -117,10 +118,14 @@ class DigestThread {
     // The next question starts another one, which knows nothing of the streams that were under way.
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = undefined
-      for (const { reject } of this.#asked.values()) reject(failure)
-      this.#asked.clear()
+      this.#rejectAll(failure)
     })
     return worker
+  }
+
+  #rejectAll(reason: Error): void {
+    for (const { reject } of this.#asked.values()) reject(reason)
+    this.#asked.clear()
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { HeldMemory } from './held-memory.ts'
+import { StreamNegotiations } from './stream-negotiations.ts'
 
 /** Requests answered at once; more are told to come back. */
 const ANSWERS_MAX = 1_024
@@ -8,12 +9,17 @@ const ANSWERS_MAX = 1_024
 /** What all requests of others together take of us, by whichever way they came: places and memory. */
 export class AnsweringLoad {
   readonly memory: HeldMemory
+  readonly negotiations: StreamNegotiations
   readonly #metrics: Metrics
   #answering = 0
 
   constructor({ clock, metrics }: { clock: Clock; metrics: Metrics }) {
     this.#metrics = metrics
     this.memory = new HeldMemory({ clock, onDropped: () => this.countSlow() })
+    this.negotiations = new StreamNegotiations({ clock, memory: this.memory })
+    metrics.gauge('kizuna_stream_negotiations', 'Streams of peers that no handler has taken yet.', () => {
+      return this.negotiations.count
+    })
     metrics.gauge('kizuna_requests_under_way', 'Requests of peers being answered now.', () => {
       return this.#answering
     })

@@ -39,7 +39,7 @@ import { BROADCAST_BYTES_MAX } from './network.ts'
 import { withoutRelayJunk } from './peer-address.ts'
 import { ADDRESS_AGE_MS_MAX } from './peer-memory.ts'
 import { type RelayComponents, RelayWhenPublic } from './relay-when-public.ts'
-import { StreamNegotiations } from './stream-negotiations.ts'
+import type { StreamNegotiations } from './stream-negotiations.ts'
 import { limitUpgrades, type Upgrader } from './upgrade-limits.ts'
 import { quickYamux } from './yamux/quick-yamux.ts'
 
@@ -85,6 +85,7 @@ interface Parts {
   relays: Relays
   /** What lies in memory for peers; also told how many bytes come, whomever they are for. */
   memory: HeldMemory
+  negotiations: StreamNegotiations
 }
 
 /**
@@ -116,7 +117,7 @@ async function start(
   options: Libp2pNetworkOptions,
   base: { datastore: LevelDatastore; privateKey: PrivateKey },
 ): Promise<Libp2pHost> {
-  const { gate, keeper, relays, clock, random, metrics, memory } = parts
+  const { gate, keeper, relays, clock, random, metrics, memory, negotiations } = parts
   const plan = await planListening(options)
   const usesRelays = options.relayClient && !plan.isPublic
   const inner: { transports?: Transports } = {}
@@ -192,10 +193,6 @@ async function start(
   } as unknown as Libp2pOptions<{ gossip: GossipSub; dht: KadDHT }>
   const logger = libp2pLogger(parts.log, { isOn: options.debug })
   const host = await createLibp2p({ ...init, logger, start: false })
-  const negotiations = new StreamNegotiations({ clock, memory })
-  metrics.gauge('kizuna_stream_negotiations', 'Streams of peers that no handler has taken yet.', () => {
-    return negotiations.count
-  })
   host.addEventListener('connection:open', ({ detail }) => {
     gate.opened(detail)
     negotiations.watch(detail)

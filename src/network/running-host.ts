@@ -46,7 +46,8 @@ interface Parts {
  */
 export async function startRunningHost(parts: Parts, options: Libp2pNetworkOptions): Promise<RunningHost> {
   const { clock, metrics, log, connector, load, handlerOf, key } = parts
-  const started = await startLibp2pHost({ ...parts, memory: load.memory }, options)
+  const { memory, negotiations } = load
+  const started = await startLibp2pHost({ ...parts, memory, negotiations }, options)
   const { host, dht, identity, door } = started
   const base = { host, clock, metrics }
   return {
