@@ -71,7 +71,7 @@ test(
     assert.equal(well.status, 0, well.stdout + well.stderr)
     const lines = well.stdout.trim().split('\n')
     assert.ok(lines.length >= 5)
-    for (const line of lines) assert.match(line, /^ok {3}[a-z ]+: .+$/)
+    for (const line of lines) assert.match(line, /^ok {3}[a-z ()]+: .+$/)
     await oak.stop()
     const gone = monitor()
     assert.equal(gone.status, 1)
