@@ -7,7 +7,7 @@ import { parseEnv } from 'node:util'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { loadConfig, variableOf } from './config.ts'
 import { CONFIG_KEYS } from './config-schema.ts'
-import { KNOWN_NAMES, readEnvironment } from './environment.ts'
+import { environmentWithFewArenas, KNOWN_NAMES, readEnvironment } from './environment.ts'
 import { environmentExample } from './environment-example.ts'
 import { loadSecrets, SECRET_VARIABLES } from './secrets.ts'
 
@@ -114,5 +114,20 @@ test('a secret comes from its variable or from a file, and shows itself to nobod
     await assert.rejects(loadSecrets({ DISCORD_TOKEN: 'x'.repeat(5_000) }), withCode('INVALID_INPUT'))
   } finally {
     rmSync(folder, { recursive: true })
+  }
+})
+
+test('a process that runs for long has few arenas of memory, unless its owner said how many [R-13]', () => {
+  const before = process.env.MALLOC_ARENA_MAX
+  try {
+    delete process.env.MALLOC_ARENA_MAX
+    const given = environmentWithFewArenas()
+    assert.equal(given?.MALLOC_ARENA_MAX, process.platform === 'linux' ? '2' : undefined)
+    if (given !== undefined) assert.equal(given.PATH, process.env.PATH)
+    process.env.MALLOC_ARENA_MAX = '8'
+    assert.equal(environmentWithFewArenas(), undefined)
+  } finally {
+    if (before === undefined) delete process.env.MALLOC_ARENA_MAX
+    else process.env.MALLOC_ARENA_MAX = before
   }
 })
