@@ -125,6 +125,8 @@ test('a message over a frame, with too many fields, or cut off is refused [S-69]
     assert.throws(() => decode(many), INVALID)
   }
   assert.throws(() => decodeRequest(idCutOff), INVALID)
+  // A number where a message belongs: its fields can be counted, and it cannot be read.
+  assert.throws(() => decodeRequest(Buffer.from('1039', 'hex')), INVALID)
 })
 
 test('ids, keys and lists out of their limits are refused or left out', () => {

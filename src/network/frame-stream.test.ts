@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Stream } from '@libp2p/interface'
+import { type Stream, StreamMessageEvent } from '@libp2p/interface'
 import { streamPair } from '@libp2p/utils'
 import fc from 'fast-check'
+import { Uint8ArrayList } from 'uint8arraylist'
 import { LimitExceededError } from '../core/errors.ts'
 import { FRAME_BYTES_MAX } from '../core/limits.ts'
+import { FramePool } from './bulk/frame-pool.ts'
 import { FrameFormatError, type FrameMark } from './frame-reader.ts'
 import { encodeFrame, FrameStream, StreamEndedError } from './frame-stream.ts'
 
@@ -173,6 +175,22 @@ test('bytes and an end that came before anybody looked are read, and then the en
   assert.equal(received.ended.aborted, false)
   assert.equal(Buffer.from((await received.read(signal))?.bytes ?? []).toString(), 'early')
   assert.equal(await received.read(signal), undefined)
+})
+
+test('with a pool what came in one turn is one piece, in whatever parts it came', async () => {
+  const [, incoming] = await streamPair()
+  const received = new FrameStream(incoming)
+  received.begin(new FramePool())
+  const first = received.read(signal)
+  const head = encodeFrame('more', Buffer.from('head'))
+  incoming.dispatchEvent(new StreamMessageEvent(head))
+  assert.equal(Buffer.from((await first)?.bytes ?? []).toString(), 'head')
+  const body = received.read(signal)
+  const parts = ['one ', 'two ', 'three'].map((text) => encodeFrame('more', Buffer.from(text)))
+  incoming.dispatchEvent(new StreamMessageEvent(new Uint8ArrayList(...parts)))
+  incoming.dispatchEvent(new StreamMessageEvent(encodeFrame('last', Buffer.from('!'))))
+  const piece = await body
+  assert.deepEqual([Buffer.from(piece?.bytes ?? []).toString(), piece?.mark], ['one two three!', 'last'])
 })
 
 test('a writer waits as long as the way is full, each time', async () => {

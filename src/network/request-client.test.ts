@@ -79,6 +79,17 @@ test('an idle stream is used again, and closed when nobody used it for half a mi
   assert.equal(way.streams.length, 2)
 })
 
+test('an answer that is wanted in bulk comes whole, from memory that is used again', async () => {
+  const { client } = worldWith(async function* () {
+    for (let index = 0; index < 20; index++) yield new Uint8Array(10_000).fill(index)
+  })
+  const read: Buffer[] = []
+  for await (const piece of client.request(PEER, PROTOCOL, ONE, { bulk: true })) read.push(Buffer.from(piece))
+  const whole = Buffer.concat(read)
+  assert.equal(whole.byteLength, 200_000)
+  assert.ok(whole.every((byte, at) => byte === Math.floor(at / 10_000)))
+})
+
 test('an idle stream that the peer closed meanwhile is not used again', async () => {
   const { client, server, way, ask } = worldWith()
   await ask()
