@@ -9,8 +9,8 @@ const FLAG = '--max-semi-space-size'
 /**
  * Replaces this process by the same one with a smaller young generation; the process id, the streams and the
  * supervisor stay. V8 takes the flag at its start only, and a line `#!` cannot carry it everywhere. Does nothing
- * where all is given already (for commands that end our npm scripts do, which saves 50 ms), and where a process cannot
- * be replaced (Windows).
+ * where the flag is given already, as by our npm scripts (it saves 50 ms), and no other environment is wanted; nor
+ * where a process cannot be replaced (Windows).
  *
  * @param environment for the new process, where its own is not right; see `environmentWithFewArenas`.
  */
