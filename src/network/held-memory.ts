@@ -14,11 +14,11 @@ export interface MemoryHolder {
 }
 
 /** Bytes that all streams of askers together may hold in our memory while they stand still. */
-export const HELD_BYTES_MAX = 24 * 1024 * 1024
+export const HELD_BYTES_MAX = 16 * 1024 * 1024
 /** And those of one peer: nobody alone can use up what there is for all. */
-export const HELD_BYTES_PER_PEER_MAX = 12 * 1024 * 1024
-/** So much more while they move: who fills our memory at full speed does not stand still. */
-const MOVING_FACTOR = 2
+export const HELD_BYTES_PER_PEER_MAX = 8 * 1024 * 1024
+/** So many times as much while they move: who fills our memory at full speed does not stand still. */
+const MOVING_FACTOR = 1.5
 /** A holder on which nothing has moved for so long stands still. */
 const STILL_MS = 1_000
 const LOOK_MS = 500

@@ -126,7 +126,6 @@ async function start(
   const secured = nativeTls({
     identityOf: () => identity,
     onSecured: (by) => metrics.count('kizuna_tls_connections_total', { by }),
-    onReceived: (bytes) => memory.came(bytes),
   })
   const transports = [
     door === undefined ? tcp() : door.in(tcp()),
@@ -171,11 +170,14 @@ async function start(
     transports,
     connectionEncrypters: options.encryption.map((name) => (name === 'tls' ? secured : noise())),
     streamMuxers: [
-      quickYamux({
-        maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
-        maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
-        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },
-      }),
+      quickYamux(
+        {
+          maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+          maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
+          streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },
+        },
+        (bytes) => memory.came(bytes),
+      ),
     ],
     peerDiscovery: options.mdns ? [findOnLan(keeper, { serviceTag: options.mdnsServiceTag })] : [],
     connectionGater: gate.gater,

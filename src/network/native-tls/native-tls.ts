@@ -27,8 +27,6 @@ export interface NativeTlsParts {
   identityOf: (hostKey: PrivateKey) => TlsIdentity
   /** Told for each connection that was secured whether stock TLS had to do it. */
   onSecured?: (by: 'native' | 'stock') => void
-  /** Told of all bytes that come, once they are decrypted; not of those that stock TLS brings. */
-  onReceived?: (bytes: number) => void
 }
 
 /**
@@ -47,13 +45,11 @@ class NativeTls implements ConnectionEncrypter {
   readonly #identity: TlsIdentity
   #stock: Promise<ConnectionEncrypter> | undefined
   readonly #onSecured: (by: 'native' | 'stock') => void
-  readonly #onReceived: (bytes: number) => void
 
   constructor(parts: NativeTlsParts, components: Components) {
     this.#components = components
     this.#identity = parts.identityOf(components.privateKey)
     this.#onSecured = parts.onSecured ?? (() => {})
-    this.#onReceived = parts.onReceived ?? (() => {})
   }
 
   secureInbound(connection: MessageStream, options?: SecureConnectionOptions): Promise<SecuredConnection> {
@@ -94,7 +90,7 @@ class NativeTls implements ConnectionEncrypter {
       if (failures[0] !== undefined) throw failures[0]
       if (socket.destroyed) throw new Error('the connection closed during the TLS handshake')
       const streamMuxer = muxers.length === 0 ? undefined : this.#chosenMuxer(socket)
-      raw.replaceWith(socket, this.#onReceived)
+      raw.replaceWith(socket)
       this.#onSecured('native')
       return { connection, remotePeer, ...(streamMuxer === undefined ? {} : { streamMuxer }) }
     } catch (error) {

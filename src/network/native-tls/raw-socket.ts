@@ -48,15 +48,11 @@ export class RawSocket {
     rest.consume(rest.byteLength)
   }
 
-  /**
-   * From now on the connection speaks through `secured`: its sending, pausing and closing are those of TLS.
-   * `onReceived` is told how many bytes come, before they are looked at.
-   */
-  replaceWith(secured: TLSSocket, onReceived: (bytes: number) => void): void {
+  /** From now on the connection speaks through `secured`: its sending, pausing and closing are those of TLS. */
+  replaceWith(secured: TLSSocket): void {
     const connection = this.#connection
     connection.socket = secured
     const came = (bytes: Uint8Array, isLent: boolean) => {
-      onReceived(bytes.byteLength)
       const reader = lentReaderOf(connection)
       const isInTurn = connection.readStatus === 'readable' && connection.readBuffer.byteLength === 0
       if (reader !== undefined && isInTurn) reader(bytes)

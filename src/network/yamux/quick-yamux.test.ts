@@ -65,6 +65,20 @@ describe('Yamux that hands on what comes as it comes', () => {
     assert.equal(received.status, 'open')
   })
 
+  test('what comes is told of before the streams get it, in whichever memory it comes, and whoever reads it [R-05]', async () => {
+    for (const isLent of [false, true]) {
+      const [other, connection] = multiaddrConnectionPair() as [MultiaddrConnection, MultiaddrConnection]
+      let toldBytes = 0
+      quickYamux(init, (bytes) => {
+        toldBytes += bytes
+      })().createStreamMuxer(connection)
+      const bytes = headerOf({ streamId: 77, sizeBytes: 0 })
+      if (isLent) lentReaderOf(connection)?.(bytes)
+      else other.send(bytes)
+      await until(() => toldBytes === bytes.byteLength)
+    }
+  })
+
   test('between its agreement and its handler no more than a window comes on a stream, and then the rest [R-05]', async () => {
     const { muxer, remote, incoming } = pair('stock', 'quick')
     remote.addEventListener('stream', ({ detail }) => {

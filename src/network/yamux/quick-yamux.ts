@@ -20,22 +20,29 @@ interface QuickMuxer extends OpenedMuxer, StreamMuxer {
 /**
  * Yamux of js-libp2p, the same on the wire, that reads by `YamuxReader` and tells of room less often. A
  * muxer that is not built as we know it stays as it is; `quick-yamux.test.ts` fails when an upgrade changes it.
+ *
+ * @param onReceived is told how many bytes came on a connection, before the streams get them.
  */
-export function quickYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
+export function quickYamux(
+  init: YamuxMuxerInit,
+  onReceived: (bytes: number) => void = () => {},
+): () => StreamMuxerFactory {
   const make = yamux(init)
   return () => {
     const factory = make()
     const create = factory.createStreamMuxer.bind(factory)
     factory.createStreamMuxer = (connection) => {
+      // Before the muxer listens: that is its order, too.
+      connection.addEventListener('message', ({ data }) => onReceived(data.byteLength))
       const muxer = create(connection)
-      if (isAsWeKnow(muxer)) quicken(muxer, connection)
+      if (isAsWeKnow(muxer)) quicken(muxer, connection, onReceived)
       return muxer
     }
     return factory
   }
 }
 
-function quicken(muxer: QuickMuxer, connection: MessageStream): void {
+function quicken(muxer: QuickMuxer, connection: MessageStream, onReceived: (bytes: number) => void): void {
   const reader = new YamuxReader(muxer)
   let isBroken = false
   muxer.onData = (bytes) => {
@@ -43,6 +50,7 @@ function quicken(muxer: QuickMuxer, connection: MessageStream): void {
   }
   readLent(connection, (bytes) => {
     if (isBroken) return
+    onReceived(bytes.byteLength)
     try {
       reader.read(bytes, true)
     } catch (error) {
