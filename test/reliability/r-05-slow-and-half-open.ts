@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { constants, setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,9 +14,11 @@ import type { Network } from '../../src/network/network.ts'
 import { LoopbackNetworks } from '../../src/network/start-networks.suite.ts'
 import { ECHO_PROTOCOL } from '../../src/node/echo.ts'
 import { KizunaProcess } from '../fixtures/kizuna-process.ts'
+import { residentBytes } from '../fixtures/resident-bytes.ts'
 import type { ReliabilityCheck, ReliabilityOptions } from './reliability-check.ts'
 import type { AttackPlan, Freed } from './slow-attackers.ts'
 
+const MIB = 2 ** 20
 const ATTACKERS = fileURLToPath(new URL('./slow-attackers.ts', import.meta.url))
 type Counts = Omit<AttackPlan, 'address' | 'api'>
 /** At the door of direct connections. */
@@ -83,12 +85,12 @@ async function run({ scale, signal, progress }: ReliabilityOptions) {
     const address = node.ready.addresses.find((each) => each.includes('/ip4/127.0.0.1/')) ?? ''
     const honest = await networks.start()
     await honest.connect(address)
-    const rssAtStart = await residentMib(node.pid)
+    const rssAtStart = residentBytes(node.pid) / MIB
     await ordinaryTraffic(honest, node)
     const measure = (durationMs: number) => measureHonest({ node, honest, signal }, durationMs)
     await measure(1_000)
     const before = await measure(BASELINE_MS[scale])
-    const rssBefore = await residentMib(node.pid)
+    const rssBefore = residentBytes(node.pid) / MIB
     const plan: AttackPlan = { ...COUNTS[scale], address, api: node.ready.api }
     progress(`baseline p99: ${format(before)}; attack of ${plan.durationMs / 1000} s begins`)
     const attack = spawn(process.execPath, [ATTACKERS, JSON.stringify(plan)], {
@@ -102,7 +104,7 @@ async function run({ scale, signal, progress }: ReliabilityOptions) {
     const watching = watchUnread(node, startedAt, plan, signal)
     const newcomerMs = await timeToConnect(networks, address)
     const during = await measure(plan.durationMs - 1_500 - newcomerMs)
-    const rssDuring = await residentMib(node.pid)
+    const rssDuring = residentBytes(node.pid) / MIB
     const freed = JSON.parse((await lines.next()).value ?? '{}') as Record<string, Freed>
     const unreadFreedMs = await watching
     if (attack.exitCode === null) await once(attack, 'exit')
@@ -232,11 +234,6 @@ async function metricsOf(node: KizunaProcess): Promise<string> {
   const response = await fetch(`${node.ready.api}/metrics`, { headers })
   if (!response.ok) throw new Error(`the metrics were answered with ${response.status}`)
   return response.text()
-}
-
-async function residentMib(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
 }
 
 async function* linesOf(child: ChildProcess): AsyncGenerator<string> {

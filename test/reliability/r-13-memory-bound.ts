@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { createReadStream, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SystemClock } from '../../src/core/clock.ts'
@@ -10,6 +10,7 @@ import { openIndexDatabase } from '../../src/storage/index-database.ts'
 import { Pins } from '../../src/storage/pins.ts'
 import { KizunaProcess, type NodePlace } from '../fixtures/kizuna-process.ts'
 import { MemoryCell, memoryCellRefusal } from '../fixtures/memory-cell.ts'
+import { residentBytes } from '../fixtures/resident-bytes.ts'
 import { sha256OfFile, writeSampleFile } from '../fixtures/sample-file.ts'
 import { waitUntil } from '../fixtures/wait-until.ts'
 import { type SoakResult, soak } from './memory-soak.ts'
@@ -217,16 +218,6 @@ async function hashOfRange(path: string, offset: number): Promise<string> {
   for await (const piece of createReadStream(path, { start: offset, end: offset + RANGE_BYTES - 1 }))
     hash.update(piece)
   return hash.digest('hex')
-}
-
-function residentBytes(pid: number): number {
-  try {
-    const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-    return Number(line?.[1] ?? 0) * 1024
-  } catch {
-    // It has ended.
-    return 0
-  }
 }
 
 function mib(bytes: number): string {
