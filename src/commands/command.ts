@@ -73,8 +73,12 @@ export interface Command<Input extends z.ZodObject = z.ZodObject, Result = unkno
   /** One or two paragraphs and an example for `help`. */
   description: string
   permission: Permission
-  /** A member's command that changes what this node holds: a token that may only read does not do. */
-  changes?: boolean
+  /**
+   * Whether it changes what this node or its space holds: only then is it in the audit log, and a token that may only
+   * read does not do. A function where the input decides; it may be given an input that is not valid.
+   * @default for the owner's commands true, for others false
+   */
+  changes?: boolean | ((input: Readonly<Record<string, unknown>>) => boolean)
   /** `heavy` commands count ten times against the caller's rate. */
   cost: 'light' | 'heavy'
   /** The answer is for the asker alone; an app shows it to nobody else. */

@@ -4,6 +4,13 @@ import type { Setting } from '../node/configuration.ts'
 import type { Services } from '../node/services.ts'
 import { defineCommand } from './command.ts'
 
+const actions = {
+  list: { summary: 'Show every setting with its meaning', fields: [] },
+  get: { summary: 'Show one setting', fields: ['key'] },
+  set: { summary: 'Store a setting', fields: ['key', 'value'], changes: true },
+  unset: { summary: 'Go back to the default', fields: ['key'], changes: true },
+} as const
+
 /** Read and change settings. */
 export const config = defineCommand({
   name: 'config',
@@ -11,6 +18,7 @@ export const config = defineCommand({
   description:
     'Without words it lists every setting with its meaning. `get KEY` shows one, `set KEY VALUE` stores one, `unset KEY` goes back to the default. Bandwidth limits and the admission of your space take effect at once, the others at the next start.\n\nExample: kizuna config set uploadBytesPerSecondMax 2MB',
   permission: 'owner',
+  changes: false,
   cost: 'light',
   input: z.strictObject({
     action: z.enum(['list', 'get', 'set', 'unset']).default('list').describe('What to do'),
@@ -18,6 +26,7 @@ export const config = defineCommand({
     value: z.string().max(65_536).optional().describe('New value'),
   }),
   positional: ['action', 'key', 'value'],
+  actions,
   timeoutMs: 10_000,
   async run(services: Services, { action, key, value }): Promise<{ settings: Setting[]; inForce: boolean }> {
     const { configuration } = services

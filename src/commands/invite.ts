@@ -9,7 +9,7 @@ export const invite = defineCommand({
   description:
     'Whoever has the link can join until it expires: treat it as a secret. With `--single` it works once. `--list` shows those that count, `--revoke ID` takes one back.\n\nExample: kizuna invite --expires 2h --single',
   permission: 'steward',
-  changes: true,
+  changes: ({ list }) => list !== true,
   confidential: true,
   cost: 'light',
   input: z.strictObject({

@@ -13,6 +13,7 @@ export const leave = defineCommand({
   description:
     'Gives every copy that others would miss to somebody else, weakest first, and then tells the space that this node leaves, so that nobody waits for it. It refuses to leave while something would be lost. A node that stops or dies meanwhile goes on by itself when it runs again; Ctrl-C, or --cancel from anywhere, calls it off, and what was given is kept by those who have it. What is on this disk stays; the node started again is a member again.\n\nExample: kizuna leave --within 2h',
   permission: 'owner',
+  changes: ({ dryRun, cancel }) => dryRun !== true || cancel === true,
   cost: 'heavy',
   input: z.strictObject({
     dryRun: z.boolean().default(false).describe('Only say what others would miss'),

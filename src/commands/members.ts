@@ -9,6 +9,7 @@ export const members = defineCommand({
   description:
     'The founder and admins may remove members; only the founder makes admins and removes them. After a removal the space has a new key: nothing private that is shared from then on can be read by the one removed, what it had before stays with it.\n\nExample: kizuna members --remove 12D3KooW…',
   permission: 'owner',
+  changes: ({ remove, admin, member }) => [remove, admin, member].some((peer) => peer !== undefined),
   cost: 'light',
   input: z.strictObject({
     remove: z.string().max(64).optional().describe('Peer id of a member to remove'),

@@ -259,3 +259,87 @@ test('what changed something is in the audit log, what only looked is not [K-81]
     [['echo', 'cli']],
   )
 })
+
+/** Everything that is asked for with these words changes something; with those below it only looks. */
+const CHANGES: readonly (readonly [string, Record<string, unknown>])[] = [
+  ['share', {}],
+  ['keep', {}],
+  ['forget', {}],
+  ['join', {}],
+  ['leave', {}],
+  ['leave', { cancel: true }],
+  ['leave', { dryRun: true, cancel: true }],
+  ['invite', {}],
+  ['invite', { single: true }],
+  ['invite', { revoke: '0f' }],
+  ['members', { remove: '12D3' }],
+  ['members', { admin: '12D3' }],
+  ['members', { member: '12D3' }],
+  ['token', { scope: 'read' }],
+  ['token', { revoke: '0f' }],
+  ['config', { action: 'set' }],
+  ['config', { action: 'unset' }],
+  ['task', { action: 'run' }],
+  ['task', { action: 'cancel' }],
+  ['archive', { action: 'start' }],
+  ['archive', { action: 'stop' }],
+  ['archive', { action: 'export' }],
+  ['audit', { action: 'anchor' }],
+  ['privacy', { action: 'delete' }],
+  ['feedback', { action: 'remove' }],
+]
+const LOOKS: readonly (readonly [string, Record<string, unknown>])[] = [
+  ...'ping status help get list describe peers sync doctor history setup'
+    .split(' ')
+    .map((name) => [name, {}] as const),
+  ['leave', { dryRun: true }],
+  ['invite', { list: true }],
+  ['invite', { list: true, revoke: '0f' }],
+  ['members', {}],
+  ['token', {}],
+  ['token', { label: 'backup', expires: '90d' }],
+  ['config', {}],
+  ['config', { action: 'list' }],
+  ['config', { action: 'get', key: 'label' }],
+  ['task', {}],
+  ['task', { action: 'list' }],
+  ['task', { action: 'status' }],
+  ['archive', {}],
+  ['archive', { action: 'status' }],
+  ['archive', { action: 'search' }],
+  // What is kept of oneself is one's own affair, and no change of the node.
+  ['archive', { action: 'optout' }],
+  ['archive', { action: 'optin' }],
+  ['audit', {}],
+  ['audit', { action: 'list' }],
+  ['audit', { action: 'verify' }],
+  ['privacy', {}],
+  ['privacy', { action: 'export' }],
+  ['feedback', {}],
+  ['feedback', { action: 'send' }],
+  ['feedback', { action: 'list' }],
+]
+
+test('only what changes something is in the audit log, over all commands and all that they do [K-81]', async () => {
+  const all = commandList.flatMap(({ name, actions = { '': {} } }) =>
+    Object.keys(actions).map((action) => `${name} ${action}`.trim()),
+  )
+  const named = [...CHANGES, ...LOOKS].map(([name, { action = '' }]) => `${name} ${action}`.trim())
+  assert.deepEqual(
+    all.filter((one) => !named.includes(one)),
+    [],
+    'a new command is named above, as a change or as a look',
+  )
+  const { run, audit } = world()
+  for (const [expected, asked] of [['change', CHANGES] as const, ['look', LOOKS] as const]) {
+    for (const [name, input] of asked) {
+      const command = commandList.find((one) => one.name === name)
+      const harmless = { ...command, input: z.looseObject({}), timeoutMs: undefined, run: async () => 'ran' }
+      const what = `${name} ${JSON.stringify(input)}`
+      const before = audit.list({ limit: 1_000 }).length
+      await run(harmless, input, { id: what, permission: 'owner' })
+      const noted = audit.list({ limit: 1_000 }).length - before
+      assert.equal(noted === 0 ? 'look' : 'change', expected, what)
+    }
+  }
+})

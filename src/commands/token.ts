@@ -10,6 +10,7 @@ export const token = defineCommand({
   description:
     'With `--scope` it makes one and prints it, this once: `read` looks and fetches, `write` also sends and keeps, `admin` may everything. Without, it lists those there are. A token counts only in the space it was made in.\n\nExample: kizuna token --scope read --label backup --expires 90d',
   permission: 'owner',
+  changes: ({ scope, revoke }) => scope !== undefined || revoke !== undefined,
   cost: 'light',
   input: z.strictObject({
     scope: z.enum(TOKEN_SCOPES).optional().describe('Make one that may do this'),

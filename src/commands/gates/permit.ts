@@ -44,7 +44,8 @@ export function neededPermission(command: Command, input: unknown): Permission {
 
 /** Whether the command, with this input, changes what the node or its space holds. */
 export function changesSomething(command: Command, input: unknown): boolean {
-  return actionOf(command, input)?.changes ?? command.changes ?? command.permission === 'owner'
+  const changes = actionOf(command, input)?.changes ?? command.changes ?? command.permission === 'owner'
+  return typeof changes === 'function' ? changes(fieldsOf(input)) : changes
 }
 
 /** The second gate. @throws PermissionDeniedError */
