@@ -1,13 +1,14 @@
 import { z } from 'zod'
+import type { Finding } from '../core/finding.ts'
 import type { DepartureReport } from '../node/departure.ts'
 import type { Services } from '../node/services.ts'
 import { defineCommand } from './command.ts'
+import { type FindingCode, nodeFinding as found, type StepName } from './findings.ts'
 import { decodeShareLink } from './share-link.ts'
 
-interface Finding {
-  step: string
+interface DoctorStep extends Finding<FindingCode> {
+  step: StepName
   outcome: 'ok' | 'failed' | 'skipped'
-  finding: string
 }
 
 /** Which step fails. */
@@ -47,16 +48,16 @@ export const doctor = defineCommand({
     return {
       id,
       readable: diagnosis.readable,
-      steps: diagnosis.steps as Finding[],
+      steps: diagnosis.steps as DoctorStep[],
       ...(chunks ? { chunkMap: diagnosis.chunkMap } : {}),
     }
   },
 })
 
-async function examineNode(services: Services): Promise<Finding[]> {
+async function examineNode(services: Services): Promise<DoctorStep[]> {
   const { network, membership, disk, state, config } = services
   const space = membership.space()
-  const addresses = network.addresses()
+  const addresses = network.addresses().length
   const others = membership.members().length - 1
   const connected = network.connectedPeers()
   const relayed = connected.filter(({ path }) => path === 'relayed').length
@@ -64,71 +65,48 @@ async function examineNode(services: Services): Promise<Finding[]> {
   const degraded = await state.degraded()
   const leaving = services.departure.report
   return [
-    {
-      step: 'addresses',
-      outcome: addresses.length > 0 ? 'ok' : 'failed',
-      finding:
-        addresses.length > 0
-          ? `Others can dial ${addresses.length} addresses of this node.`
-          : 'This node has no address that others could dial.',
-    },
-    {
-      step: 'peers',
-      outcome: connected.length > 0 ? 'ok' : others > 0 ? 'failed' : 'skipped',
-      finding:
-        connected.length > 0
-          ? `Connected to ${connected.length} peers, ${relayed} of them through a relay.`
-          : others > 0
-            ? `None of the ${others} other members can be reached now.`
-            : 'You are alone in your space; `kizuna invite` makes a link for another machine.',
-    },
-    {
-      step: 'space',
-      outcome: 'ok',
-      finding:
-        space.admission === 'open'
-          ? 'The space is open: whoever reaches a member can join and read. `kizuna config set admission invite` closes it.'
-          : 'The space is closed: newcomers need an invite.',
-    },
+    addresses > 0
+      ? { step: 'addresses', outcome: 'ok', ...found('ADDRESSES_DIALABLE', { count: addresses }) }
+      : { step: 'addresses', outcome: 'failed', ...found('ADDRESSES_NONE') },
+    connected.length > 0
+      ? { step: 'peers', outcome: 'ok', ...found('PEERS_CONNECTED', { count: connected.length, relayed }) }
+      : others > 0
+        ? { step: 'peers', outcome: 'failed', ...found('PEERS_AWAY', { count: others }) }
+        : { step: 'peers', outcome: 'skipped', ...found('PEERS_ALONE') },
+    { step: 'space', outcome: 'ok', ...found(space.admission === 'open' ? 'SPACE_OPEN' : 'SPACE_CLOSED') },
     {
       step: 'disk',
       outcome: freeBytes > 0 ? 'ok' : 'failed',
-      finding: `${freeBytes} bytes are free under ${config.home}.`,
+      ...found('DISK_FREE', { freeBytes, home: config.home }),
     },
-    {
-      step: 'state',
-      outcome: degraded.length === 0 ? 'ok' : 'failed',
-      finding: degraded.length === 0 ? 'Nothing is degraded.' : `Needs a look: ${degraded.join(', ')}.`,
-    },
+    degraded.length === 0
+      ? { step: 'state', outcome: 'ok', ...found('STATE_WELL') }
+      : { step: 'state', outcome: 'failed', ...found('STATE_LOOK', { words: degraded }) },
     ...(leaving === undefined ? [] : [leavingStep(leaving)]),
   ]
 }
 
-function leavingStep({ state, since, lost, weaker }: DepartureReport): Finding {
-  const begun = `Somebody asked this node to leave at ${new Date(since).toISOString()}`
-  const callOff = '`kizuna leave --cancel` calls it off.'
-  const findings = {
-    left: `${begun}, and it has left: it answers nobody. Started again, it is a member again.`,
-    'handing over': `${begun}; it hands over what others need of it. ${callOff}`,
-    waiting:
-      lost + weaker === 0
-        ? `${begun}; it goes on when another member is there. ${callOff}`
-        : `${begun}; ${lost} contents would be lost and ${weaker} have fewer copies, and nobody has room for them. It tries again every minute. Invite somebody with room, or \`kizuna leave --force\` loses them; ${callOff}`,
+function leavingStep(report: DepartureReport): DoctorStep {
+  const { state, lost, weaker } = report
+  const since = new Date(report.since).toISOString()
+  if (state === 'left') return { step: 'leaving', outcome: 'ok', ...found('LEAVING_LEFT', { since }) }
+  if (state === 'handing over')
+    return { step: 'leaving', outcome: 'ok', ...found('LEAVING_HANDS_OVER', { since }) }
+  return {
+    step: 'leaving',
+    outcome: 'failed',
+    ...(lost + weaker === 0
+      ? found('LEAVING_WAITS', { since })
+      : found('LEAVING_STUCK', { since, lost, weaker })),
   }
-  return { step: 'leaving', outcome: state === 'waiting' ? 'failed' : 'ok', finding: findings[state] }
 }
 
 /** Reads every chunk; what is damaged is fetched again from others by itself. */
-async function readDisk({ content }: Services, signal: AbortSignal): Promise<Finding> {
+async function readDisk({ content }: Services, signal: AbortSignal): Promise<DoctorStep> {
   const before = content.scrubber.report().found
-  const { found, unreadable } = await content.scrubber.checkAll(signal)
-  const damaged = found - before
-  const isWhole = damaged === 0 && unreadable === 0
-  return {
-    step: 'chunks',
-    outcome: isWhole ? 'ok' : 'failed',
-    finding: isWhole
-      ? 'Every chunk on this machine is whole.'
-      : `${damaged} chunks are damaged and are fetched again now; ${unreadable} cannot be read by the disk.`,
-  }
+  const { found: all, unreadable } = await content.scrubber.checkAll(signal)
+  const damaged = all - before
+  return damaged === 0 && unreadable === 0
+    ? { step: 'chunks', outcome: 'ok', ...found('DISK_WHOLE') }
+    : { step: 'chunks', outcome: 'failed', ...found('DISK_DAMAGED', { damaged, unreadable }) }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ScrubReport } from '../content/scrubber.ts'
 import type { DepartureReport } from '../node/departure.ts'
 import { defineCommand } from './command.ts'
+import { verdictOf } from './verdict.ts'
 
 /** How the node is. */
 export const status = defineCommand({
@@ -22,6 +23,7 @@ export const status = defineCommand({
     const own = content.holdings().count
     const durability = content.durabilitySummary()
     const counts = [own, ...heldCounts]
+    const memberCount = membership.members().length
     const [usage, receivedBytes, sentBytes, degraded, health] = await Promise.all([
       state.usage(),
       state.receivedBytes(),
@@ -36,7 +38,7 @@ export const status = defineCommand({
       version: state.version,
       uptimeMs: clock.now() - state.startedAt,
       space: { id: space.id, name: space.name, admission: space.admission, founder: space.founder },
-      members: membership.members().length,
+      members: memberCount,
       membersOnline: members.filter(({ online }) => online).length + 1,
       connectedPeers: network.connectedPeers().length,
       addresses: network.addresses(),
@@ -58,6 +60,7 @@ export const status = defineCommand({
       cleanStart: state.cleanStart,
       leaving: leavingView(services.departure.report),
       degraded,
+      verdict: verdictOf({ members: memberCount, copies: config.copies, durability, degraded, health }),
       health: health.map(({ since, error, ...part }) => ({
         ...part,
         since: new Date(since).toISOString(),

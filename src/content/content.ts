@@ -1,6 +1,8 @@
 import type { ContentId } from '../core/content-id.ts'
+import type { Finding } from '../core/finding.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { AuditLedger } from './audit-ledger.ts'
+import type { DIAGNOSIS_FINDINGS, DIAGNOSIS_STEPS } from './diagnosis-findings.ts'
 import type { Scrubber } from './scrubber.ts'
 
 /** How an object is kept: whole copies, or k data and m parity shards per stripe. */
@@ -147,11 +149,9 @@ export interface HandedOver {
 }
 
 /** One step of `doctor`. */
-export interface DiagnosisStep {
-  step: 'id' | 'local' | 'manifest' | 'providers' | 'connect' | 'permission' | 'chunks' | 'integrity'
+export interface DiagnosisStep extends Finding<keyof typeof DIAGNOSIS_FINDINGS> {
+  step: (typeof DIAGNOSIS_STEPS)[number]
   outcome: 'ok' | 'failed' | 'skipped'
-  /** One sentence with the facts. */
-  finding: string
 }
 
 /** What is wrong with a read, if anything. */

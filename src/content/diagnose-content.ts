@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
+import type { Finding } from '../core/finding.ts'
 import { isKizunaError, toKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { PeerId } from '../core/signing-key.ts'
@@ -10,6 +11,7 @@ import type { Community } from './community.ts'
 import type { Diagnosis, DiagnosisStep, RetrieveOptions } from './content.ts'
 import { askHave } from './dds-client.ts'
 import { HAVE_IDS_MAX } from './dds-protocol.ts'
+import { diagnosisFinding as found } from './diagnosis-findings.ts'
 import { findSources } from './find-sources.ts'
 import type { Holdings } from './holdings.ts'
 import type { ManifestReader } from './manifest-reader.ts'
@@ -60,7 +62,11 @@ interface Copies {
   some: (id: ContentId) => boolean
 }
 
-type Note = (step: DiagnosisStep['step'], outcome: DiagnosisStep['outcome'], finding: string) => void
+type Note = (
+  step: DiagnosisStep['step'],
+  outcome: DiagnosisStep['outcome'],
+  finding: Finding<DiagnosisStep['code']>,
+) => void
 
 /**
  * Walks a read step by step and says which one fails: id, local, manifest, providers, connect, permission,
@@ -75,15 +81,11 @@ export async function diagnoseContent(
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
     signal: options.signal ?? new AbortController().signal,
   }
-  const steps: DiagnosisStep[] = [{ step: 'id', outcome: 'ok', finding: `${id} is a content id.` }]
-  const note: Note = (step, outcome, finding) => steps.push({ step, outcome, finding })
+  const steps: DiagnosisStep[] = [{ step: 'id', outcome: 'ok', ...found('ID_VALID', { id }) }]
+  const note: Note = (step, outcome, finding) => steps.push({ step, outcome, ...finding })
 
   const hereBefore = await parts.chunks.has(id)
-  note(
-    'local',
-    hereBefore ? 'ok' : 'skipped',
-    hereBefore ? 'Its manifest is on this machine.' : 'Its manifest is not on this machine; peers are asked.',
-  )
+  note('local', hereBefore ? 'ok' : 'skipped', found(hereBefore ? 'MANIFEST_HERE' : 'MANIFEST_ELSEWHERE'))
   const manifest = await loadManifest(parts, id, limits, note)
   const ids = [id, ...(manifest?.catalogue ?? [])].slice(0, CHUNKS_MAX)
   const peers = await findPeers(parts, ids, limits)
@@ -129,11 +131,13 @@ async function loadManifest(
 ): Promise<ObjectManifest | undefined> {
   try {
     const { manifest } = await parts.manifests.load(id, limits)
-    note('manifest', 'ok', `It has ${manifest.shape.dataIds.length} chunks and ${manifest.sizeBytes} bytes.`)
+    const { sizeBytes, shape } = manifest
+    note('manifest', 'ok', found('MANIFEST_READ', { chunks: shape.dataIds.length, sizeBytes }))
     return manifest
   } catch (error) {
     if (limits.signal.aborted) throw error
-    note('manifest', 'failed', toKizunaError(error).message)
+    const { message, code, kind } = toKizunaError(error)
+    note('manifest', 'failed', found('MANIFEST_UNREADABLE', { message, error: code, kind }))
     return undefined
   }
 }
@@ -209,20 +213,20 @@ function notePeers(answers: readonly Answer[], isWhole: boolean, note: Note): vo
   note(
     'providers',
     candidates.length > 0 ? 'ok' : bad,
-    `${candidates.length} peers may have it; ${holding.length} say they do.`,
+    found('PROVIDERS_COUNTED', { candidates: candidates.length, holding: holding.length }),
   )
   const asked = candidates.length > 0 ? candidates : answers
   const away = count(asked, 'unreachable')
   note(
     'connect',
     away < asked.length ? 'ok' : bad,
-    `${asked.length - away} of ${asked.length} peers can be reached, ${away} cannot.`,
+    found('PEERS_REACHED', { reached: asked.length - away, asked: asked.length, away }),
   )
   const refusing = count(answers, 'refuses')
   note(
     'permission',
     refusing > 0 && holding.length === 0 ? bad : 'ok',
-    refusing > 0 ? `${refusing} peers refuse to serve us.` : 'Nobody refuses us.',
+    refusing > 0 ? found('READ_REFUSED', { count: refusing }) : found('READ_ALLOWED'),
   )
 }
 
@@ -245,8 +249,10 @@ function noteChunks(manifest: ObjectManifest, copies: Copies, note: Note): void 
     'chunks',
     lost.length === 0 ? 'ok' : 'failed',
     lost.length > 0
-      ? `${lost.length} of ${dataIds.length} chunks are with nobody we can reach.`
-      : `Every chunk can be had${rebuilt > 0 ? `, ${rebuilt} of them rebuilt from parity` : ''}.`,
+      ? found('CHUNKS_LOST', { lost: lost.length, chunks: dataIds.length })
+      : rebuilt > 0
+        ? found('CHUNKS_REBUILT', { rebuilt })
+        : found('CHUNKS_THERE'),
   )
 }
 
@@ -270,19 +276,13 @@ function noteIntegrity(
     manifest === undefined ? ids.filter((id) => !isSound(id)) : lostOf(manifest, isSound)
   ).filter((id) => copies.some(id))
   if (damagedAt === 0) {
-    const finding =
-      read === 0
-        ? 'No copy of it could be read.'
-        : `All ${read} chunks that were read to check them are whole.`
-    return void note('integrity', read === 0 ? 'skipped' : 'ok', finding)
+    if (read === 0) note('integrity', 'skipped', found('COPIES_UNREAD'))
+    else note('integrity', 'ok', found('COPIES_WHOLE', { read }))
+    return
   }
-  note(
-    'integrity',
-    spoilt.length > 0 || damagedHere ? 'failed' : 'ok',
-    `${damagedAt} ${damagedAt === 1 ? 'machine has' : 'machines have'} damaged or lost copies${damagedHere ? ', this one too' : ''}; ${
-      spoilt.length > 0
-        ? `of ${spoilt.length} chunks no whole one is left within reach.`
-        : 'every chunk is whole somewhere.'
-    }`,
-  )
+  const counts = { machines: damagedAt, spoilt: spoilt.length }
+  if (spoilt.length > 0)
+    note('integrity', 'failed', found(damagedHere ? 'COPIES_SPOILT_HERE' : 'COPIES_SPOILT', counts))
+  else if (damagedHere) note('integrity', 'failed', found('COPIES_DAMAGED_HERE', counts))
+  else note('integrity', 'ok', found('COPIES_DAMAGED', counts))
 }

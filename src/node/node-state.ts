@@ -12,6 +12,18 @@ const DISK_FREE_BYTES_MIN = 256 * 1024 * 1024
 /** More waiting than this, and copies fall behind. */
 const QUEUE_LENGTH_MAX = 10_000
 
+/** Stable words for what somebody should look at. */
+export const DEGRADED_WORDS = [
+  'disk-nearly-full',
+  'disk-unreadable',
+  'chunks-unreadable',
+  'not-listening',
+  'repair-behind',
+] as const
+
+/** One of them. */
+export type DegradedWord = (typeof DEGRADED_WORDS)[number]
+
 /** Facts about the running node that no single part knows. */
 export interface NodeState {
   /** `clock.now()` when it was put together. */
@@ -27,11 +39,8 @@ export interface NodeState {
   usage(): Promise<ChunkStoreUsage>
   /** Bytes stored for others. */
   storedForOthersBytes(): number
-  /**
-   * Stable words for what somebody should look at: `disk-nearly-full`, `disk-unreadable`, `chunks-unreadable`,
-   * `not-listening`, `repair-behind`. Empty when all is well. Asks nobody outside.
-   */
-  degraded(): Promise<string[]>
+  /** What somebody should look at; empty when all is well. Asks nobody outside. */
+  degraded(): Promise<DegradedWord[]>
 }
 
 /** The state over the parts that know it. */
@@ -62,7 +71,7 @@ export function createNodeState(
     usage: () => storage.chunks.usage(),
     storedForOthersBytes: () => forOthers.storedBytes,
     async degraded() {
-      const words: string[] = []
+      const words: DegradedWord[] = []
       try {
         if ((await storage.disk.space()).freeBytes < DISK_FREE_BYTES_MIN) words.push('disk-nearly-full')
       } catch {

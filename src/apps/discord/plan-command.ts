@@ -102,11 +102,6 @@ function planHelp(parts: BotParts, given: GivenCommand): GivenCommand {
   }
 }
 
-/** Where the data folder is concerns nobody on Discord. */
-function withoutPlace(steps: DoctorResult['steps'], home: string): DoctorResult['steps'] {
-  return steps.map((step) => ({ ...step, finding: step.finding.replaceAll(` under ${home}`, '') }))
-}
-
 function planDoctor(parts: BotParts, given: GivenCommand): GivenCommand {
   if (given.input.id !== undefined) return given
   return {
@@ -117,8 +112,7 @@ function planDoctor(parts: BotParts, given: GivenCommand): GivenCommand {
         'member',
       )
       const here = isManager ? placeFindings(parts, given.ask, sayIn(given.ask.locale)) : []
-      const { steps, ...rest } = result as DoctorResult
-      return doctorView(context, { ...rest, steps: withoutPlace(steps, parts.services.config.home) }, here)
+      return doctorView(context, result as DoctorResult, here)
     },
   }
 }

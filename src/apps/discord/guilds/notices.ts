@@ -2,8 +2,8 @@ import { type REST, Routes } from 'discord.js'
 import type { Clock, Timer } from '../../../core/clock.ts'
 import type { Logger } from '../../../core/log.ts'
 import { type Look, renderMessage } from '../answers/render-message.ts'
-import { safeText } from '../answers/safe-text.ts'
 import type { View } from '../answers/view.ts'
+import { lookText } from '../views/finding-text.ts'
 import { sayIn } from '../words/say.ts'
 import type { GuildSettingsTable } from './guild-settings.ts'
 
@@ -59,7 +59,10 @@ export class Notices {
       const { noticesChannel, language } = guilds.of(guild)
       if (noticesChannel === undefined) continue
       const say = sayIn(language)
-      const text = now === '' ? say('status.well') : `${say('status.look')}: ${safeText(now)}`
+      const text =
+        now === ''
+          ? say('status.well')
+          : `${say('status.look')}: ${names.map((name) => lookText(say, name)).join(', ')}`
       const view: View = { kind: 'card', tone: now === '' ? 'good' : 'warning', text }
       const [body] = renderMessage(view, look)
       try {

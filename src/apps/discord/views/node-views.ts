@@ -1,6 +1,9 @@
+import type { Verdict } from '../../../commands/verdict.ts'
+import type { Finding } from '../../../core/finding.ts'
 import { code, prose, safeText } from '../answers/safe-text.ts'
 import type { View } from '../answers/view.ts'
-import { formatBytes, formatDuration, withReadableBytes } from '../words/format.ts'
+import { formatBytes, formatDuration } from '../words/format.ts'
+import { findingText, stepName } from './finding-text.ts'
 import type { ViewContext } from './view-context.ts'
 
 const PEERS_SHOWN_MAX = 20
@@ -30,7 +33,7 @@ export interface StatusResult {
   keptObjects: number
   durability: { belowTarget: number; unreadable: number }
   queues: { repair: number }
-  degraded: string[]
+  verdict: Verdict
   health: { name: string; state: string; error?: string | null }[]
 }
 
@@ -50,7 +53,16 @@ export interface PeersResult {
 export interface DoctorResult {
   healthy?: boolean
   readable?: boolean
-  steps: { step: string; outcome: 'ok' | 'failed' | 'skipped'; finding: string }[]
+  steps: (Finding & { step: string; outcome: Outcome })[]
+}
+
+type Outcome = 'ok' | 'failed' | 'skipped'
+
+/** What the bot found about its own place, in the person's language already. */
+export interface PlaceFinding {
+  step: string
+  outcome: Outcome
+  text: string
 }
 
 /** The node answers. */
@@ -64,27 +76,18 @@ export function pingView({ say }: ViewContext, result: PingResult, peer: string 
 }
 
 /** How the node is. */
-export function statusView({ say, mention }: ViewContext, result: StatusResult): View {
+export function statusView(context: ViewContext, result: StatusResult): View {
+  const { say } = context
   const { quota, durability } = result
   const stored = formatBytes(result.stored.sizeBytes)
-  const looks = [
-    ...result.degraded,
-    ...(durability.unreadable > 0 ? [`${durability.unreadable} × ${say('lost')}`] : []),
-  ]
   const parts = result.health
   const well = parts.filter(({ state }) => state === 'ok').map(({ name }) => safeText(name, 40))
   const ill = parts.filter(({ state }) => state !== 'ok')
-  const text =
-    looks.length > 0
-      ? `${say('status.look')}: ${looks.map((one) => safeText(one)).join(', ')}. ${say('status.doctor', { doctor: mention('doctor') })}`
-      : result.members > 1
-        ? say('status.well')
-        : say('status.alone', { invite: mention('invite') })
   return {
     kind: 'card',
-    tone: looks.length > 0 || parts.some(({ state }) => state === 'down') ? 'warning' : 'good',
+    tone: TONES[result.verdict.state],
     title: say('status.title', { name: safeText(result.label || result.peerId.slice(-SHORT_ID_LENGTH), 80) }),
-    text,
+    text: result.verdict.findings.map((one) => findingText(context, one)).join(' '),
     facts: [
       { label: say('status.space'), value: safeText(result.space.name, 80) },
       {
@@ -125,6 +128,14 @@ export function statusView({ say, mention }: ViewContext, result: StatusResult):
     ],
   }
 }
+
+const TONES = {
+  well: 'good',
+  alone: 'plain',
+  healing: 'plain',
+  impaired: 'warning',
+  failing: 'warning',
+} as const satisfies Readonly<Record<Verdict['state'], View['tone']>>
 
 const MARKS: Readonly<Record<string, string>> = {
   ok: '✅',
@@ -185,28 +196,31 @@ export function syncView(
   }
 }
 
-/** What was found, step by step; `more` are the bot's own findings. */
+/** What was found, step by step; `here` are the bot's own findings about its place. */
 export function doctorView(
-  { say }: ViewContext,
+  context: ViewContext,
   result: DoctorResult,
-  more: DoctorResult['steps'] = [],
+  here: readonly PlaceFinding[] = [],
 ): View {
-  const steps = [...result.steps, ...more]
+  const { say } = context
+  const steps: PlaceFinding[] = [
+    ...result.steps.map(({ step, outcome, ...found }) => ({
+      step: stepName(say, step),
+      outcome,
+      text: findingText(context, found),
+    })),
+    ...here.map(({ step, outcome, text }) => ({ step: safeText(step, 40), outcome, text: prose(text) })),
+  ]
   const isWell = result.readable ?? steps.every(({ outcome }) => outcome !== 'failed')
   const verdict =
     result.readable === undefined
-      ? isWell
-        ? say('doctor.well')
-        : say('status.look')
+      ? say(isWell ? 'doctor.well' : 'status.look')
       : say(isWell ? 'doctor.readable' : 'doctor.unreadable')
   return {
     kind: 'card',
     tone: isWell ? 'good' : 'warning',
     title: say('doctor.title'),
     text: verdict,
-    lines: steps.map(
-      ({ step, outcome, finding }) =>
-        `${MARKS[outcome] ?? '·'} **${safeText(step, 40)}** ${prose(withReadableBytes(finding))}`,
-    ),
+    lines: steps.map(({ step, outcome, text }) => `${MARKS[outcome] ?? '·'} **${step}** ${text}`),
   }
 }

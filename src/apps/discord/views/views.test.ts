@@ -1,7 +1,9 @@
 /** What answers say, without Discord: data in, sentences out. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { nodeFinding } from '../../../commands/findings.ts'
 import { PermissionDeniedError } from '../../../commands/gates/permit.ts'
+import { type VerdictFacts, verdictOf } from '../../../commands/verdict.ts'
 import { InvalidInputError } from '../../../core/errors.ts'
 import { KizunaError, toKizunaError } from '../../../core/kizuna-error.ts'
 import { ControlIds } from '../control-id.ts'
@@ -97,19 +99,65 @@ const STATUS = {
   ],
 }
 
+const statusIn = (language: string, facts: Partial<VerdictFacts> = {}) => {
+  const named = { ...STATUS, copies: 3, ...facts }
+  const result = { ...named, verdict: verdictOf(named as VerdictFacts) }
+  return viewOfResult({ ...context, ...inLanguage(language) }, 'status', result, {})
+}
+
 test('the state of a node says what matters first, and what to do next', () => {
-  const alone = viewOfResult(context, 'status', STATUS, {})
+  const health: VerdictFacts['health'] = [{ name: 'disk', state: 'ok' }]
+  const alone = statusIn('en', { health })
   assert.equal(alone.title, 'Node WAlder')
   assert.match(alone.text ?? '', /is alone.*\/invite/)
-  assert.deepEqual(alone.lines, ['⚠️ discord: The connection is made again.', '✅ disk, index'])
+  assert.equal(alone.tone, 'plain')
   const labels = (alone.facts ?? []).map(({ label }) => label)
   assert.ok(labels.includes('Stored for others') && !labels.includes('With too few copies'), labels.join())
   assert.ok(alone.facts?.some(({ value }) => value === '0.1.0'))
   const durability = { belowTarget: 4, unreadable: 0 }
-  const several = { ...STATUS, members: 3, degraded: ['disk'], durability }
-  const ill = viewOfResult(context, 'status', several, {})
-  assert.match(ill.text ?? '', /Needs a look: disk\. \/doctor says what to do\./)
+  const ill = statusIn('en', { health, members: 3, degraded: ['disk-nearly-full'], durability })
+  assert.match(ill.text ?? '', /^Needs a look: the disk is nearly full\. \/doctor says what to do\./)
+  assert.equal(ill.tone, 'warning')
   assert.ok(ill.facts?.some(({ label, value }) => label === 'With too few copies' && value === '4'))
+})
+
+test('alone with too few copies: nothing is broken, why, and whom to ask, in the person’s language', () => {
+  const facts = { durability: { belowTarget: 1, unreadable: 0 }, health: [] }
+  assert.match(
+    statusIn('en', facts).text ?? '',
+    /^Nothing is broken\. Things with fewer copies than wanted: 1, because.*only member\. \/invite/,
+  )
+  assert.match(statusIn('fr', facts).text ?? '', /^Rien n’est cassé\..* : 1, car.*\/invite/)
+  assert.match(statusIn('ru', facts).text ?? '', /^Ничего не сломано\..*: 1, потому.*\/invite/)
+  assert.match(statusIn('ja', facts).text ?? '', /^故障はありません。.*: 1。\/invite/)
+})
+
+test('a part that is not well is named in the text and shown with its reason', () => {
+  const view = statusIn('en')
+  assert.match(view.text ?? '', /^Does not work fully: discord\./)
+  assert.equal(view.tone, 'warning')
+  assert.deepEqual(view.lines, ['⚠️ discord: The connection is made again.', '✅ disk, index'])
+})
+
+test('the doctor speaks the person’s language, and tells nobody where the data lies', () => {
+  const found = nodeFinding('DISK_FREE', { freeBytes: 5_000_000_000, home: '/home/alder' })
+  const result = {
+    healthy: false,
+    steps: [
+      { step: 'disk', outcome: 'ok', ...found },
+      { step: 'state', outcome: 'failed', ...nodeFinding('STATE_LOOK', { words: ['not-listening'] }) },
+    ],
+  }
+  const linesIn = (language: string) =>
+    viewOfResult({ ...context, ...inLanguage(language) }, 'doctor', result, {}).lines
+  assert.deepEqual(linesIn('en'), [
+    '✅ **Disk** 5.0 GB are free.',
+    '❌ **State** Needs a look: the node does not listen.',
+  ])
+  assert.deepEqual(linesIn('ru'), [
+    '✅ **Диск** Свободно 5.0 GB.',
+    '❌ **Состояние** Требует внимания: узел не принимает соединений.',
+  ])
 })
 
 test('how safe something is stands there in words, without the names of policies', () => {

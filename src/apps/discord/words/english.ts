@@ -1,5 +1,8 @@
+import { englishFindings } from './english-findings.ts'
+
 /** Everything the bot says in English; the other languages have the same keys. `{name}` is filled in. */
 export const english = {
+  ...englishFindings,
   yes: 'yes',
   no: 'no',
   none: 'none',
@@ -89,9 +92,7 @@ export const english = {
   'status.queues': 'Repair queue',
   'status.version': 'Version',
   'status.look': 'Needs a look',
-  'status.doctor': '{doctor} says what to do.',
   'status.well': 'Everything is well.',
-  'status.alone': 'This node is alone: what is shared here has one copy. {invite} lets another machine in.',
   'peers.title': 'Peers',
   'peers.none': 'No peer is connected.',
   'peers.direct': 'direct',
@@ -117,6 +118,7 @@ export const english = {
   'doctor.roleOk': 'The bot’s role stands high enough.',
   'doctor.intentMissing':
     'The message content intent is off: typed commands work only by mentioning the bot. Developer Portal → Bot → Message Content Intent.',
+  'doctor.intent': 'Message content',
   'doctor.intentOk': 'Typed commands can be read.',
   'doctor.rolesGone': 'Roles named in the setup that no longer exist: {count}. Give /setup again.',
 

@@ -1,7 +1,9 @@
 import type { Words } from './english.ts'
+import { frenchFindings } from './french-findings.ts'
 
 /** Everything the bot says in French. */
 export const french: Words = {
+  ...frenchFindings,
   yes: 'oui',
   no: 'non',
   none: 'aucun',
@@ -91,10 +93,7 @@ export const french: Words = {
   'status.queues': 'File de réparation',
   'status.version': 'Version',
   'status.look': 'À regarder',
-  'status.doctor': '{doctor} dit quoi faire.',
   'status.well': 'Tout va bien.',
-  'status.alone':
-    'Ce nœud est seul : ce qui est partagé n’a qu’une copie. {invite} fait entrer une autre machine.',
   'peers.title': 'Pairs',
   'peers.none': 'Aucun pair n’est connecté.',
   'peers.direct': 'direct',
@@ -121,6 +120,7 @@ export const french: Words = {
   'doctor.roleOk': 'Le rôle du bot est assez haut.',
   'doctor.intentMissing':
     'L’intent « message content » est coupé : les commandes tapées ne marchent qu’en mentionnant le bot. Portail développeur → Bot → Message Content Intent.',
+  'doctor.intent': 'Contenu des messages',
   'doctor.intentOk': 'Les commandes tapées sont lues.',
   'doctor.rolesGone': 'Rôles de la configuration qui n’existent plus : {count}. Refaites /setup.',
 

@@ -1,7 +1,9 @@
 import type { Words } from './english.ts'
+import { japaneseFindings } from './japanese-findings.ts'
 
 /** Everything the bot says in Japanese. */
 export const japanese: Words = {
+  ...japaneseFindings,
   yes: 'はい',
   no: 'いいえ',
   none: 'なし',
@@ -90,10 +92,7 @@ export const japanese: Words = {
   'status.queues': '修復待ち',
   'status.version': 'バージョン',
   'status.look': '確認が必要',
-  'status.doctor': '対処は {doctor} で分かります。',
   'status.well': 'すべて正常です。',
-  'status.alone':
-    'このノードは一台だけなので、共有したものの複製は一つです。{invite} で別のマシンを招待できます。',
   'peers.title': 'ピア',
   'peers.none': '接続中のピアはありません。',
   'peers.direct': '直接',
@@ -120,6 +119,7 @@ export const japanese: Words = {
   'doctor.roleOk': 'ボットのロールは十分高い位置にあります。',
   'doctor.intentMissing':
     'message content intent が無効です。入力コマンドはボットへのメンションでのみ動きます。Developer Portal → Bot → Message Content Intent。',
+  'doctor.intent': 'メッセージ内容',
   'doctor.intentOk': '入力コマンドを読めます。',
   'doctor.rolesGone': '設定にあるが、もう存在しないロール: {count}。/setup をやり直してください。',
 

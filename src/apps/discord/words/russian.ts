@@ -1,7 +1,9 @@
 import type { Words } from './english.ts'
+import { russianFindings } from './russian-findings.ts'
 
 /** Everything the bot says in Russian. */
 export const russian: Words = {
+  ...russianFindings,
   yes: 'да',
   no: 'нет',
   none: 'нет',
@@ -90,9 +92,7 @@ export const russian: Words = {
   'status.queues': 'Очередь починки',
   'status.version': 'Версия',
   'status.look': 'Требует внимания',
-  'status.doctor': '{doctor} скажет, что делать.',
   'status.well': 'Всё в порядке.',
-  'status.alone': 'Этот узел один: у всего, чем делятся, одна копия. {invite} впустит другую машину.',
   'peers.title': 'Соседи',
   'peers.none': 'Никто не подключён.',
   'peers.direct': 'напрямую',
@@ -118,6 +118,7 @@ export const russian: Words = {
   'doctor.roleOk': 'Роль бота стоит достаточно высоко.',
   'doctor.intentMissing':
     'Message content intent выключен: набранные команды работают только с упоминанием бота. Developer Portal → Bot → Message Content Intent.',
+  'doctor.intent': 'Содержание сообщений',
   'doctor.intentOk': 'Набранные команды читаются.',
   'doctor.rolesGone': 'Ролей из настройки больше нет: {count}. Повторите /setup.',
 
