@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { formatBytes } from '../core/format-bytes.ts'
 import type { Services } from '../node/services.ts'
 import { defineCommand } from './command.ts'
 
@@ -6,8 +7,10 @@ import { defineCommand } from './command.ts'
 interface SetupStep {
   name: string
   done: boolean
-  /** How it is now. */
+  /** How it is now, in words. */
   now: string
+  /** The same for programs, named as `status` and the settings name it; sizes in bytes. */
+  facts: Readonly<Record<string, string | number | readonly string[]>>
   /** What to do when it is not as wanted. */
   how: string
 }
@@ -42,30 +45,35 @@ function stepsOf({ config, membership, community, network }: Services): SetupSte
       name: 'label',
       done: config.label !== '',
       now: config.label === '' ? 'none' : config.label,
+      facts: { label: config.label },
       how: 'kizuna config set label attic',
     },
     {
       name: 'admission',
       done: space.admission === 'invite',
       now: space.admission === 'invite' ? 'by invite only' : 'open to whoever reaches a member',
+      facts: { admission: space.admission },
       how: 'kizuna config set admission invite',
     },
     {
       name: 'members',
       done: others + 1 >= config.copies,
       now: `${others + 1} of the ${config.copies} that ${config.copies} copies need`,
+      facts: { members: others + 1, copies: config.copies },
       how: 'kizuna invite, and kizuna join on the other machine',
     },
     {
       name: 'storage for others',
       done: config.storageForOthersBytesMax > 0,
-      now: `${config.storageForOthersBytesMax} bytes`,
+      now: formatBytes(config.storageForOthersBytesMax),
+      facts: { storageForOthersBytesMax: config.storageForOthersBytesMax },
       how: 'kizuna config set storageForOthersBytesMax 50GiB',
     },
     {
       name: 'reachable',
       done: network.addresses().length > 0,
       now: network.addresses()[0] ?? 'not listening',
+      facts: { addresses: network.addresses() },
       how: 'kizuna doctor',
     },
   ]

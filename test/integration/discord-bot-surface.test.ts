@@ -163,6 +163,32 @@ test('the doctor names missing permissions and a role that stands too low', asyn
   discord.assertClean()
 })
 
+test('the doctor and the state are said in the person’s language, step by step', async () => {
+  await using world = await BotWorld.open()
+  const { node } = await world.start()
+  const { discord, guild, channel } = world
+  await discord.registered()
+  const by = discord.addUser('sapin', { locale: 'fr' })
+  guild.addMember(by)
+  const answer = async (name: string, title: RegExp, options = {}) => {
+    const asked = discord.interact({ kind: 'slash', name, options, by, channel })
+    return textOf(await asked.until((message) => title.test(textOf(message))))
+  }
+  const doctor = await answer('doctor', /Docteur/)
+  assert.match(doctor, /\*\*Pairs\*\* Ce nœud est seul dans son espace\./)
+  assert.match(doctor, /\*\*Disque\*\* [\d.]+ [GMT]B libres\./)
+  assert.ok(!doctor.includes(node.services.config.home))
+  const id = await share(world, 'gland.txt', 'gland')
+  const walked = await answer('doctor', /Docteur/, { id })
+  assert.match(walked, /\*\*Manifeste\*\* Taille [\d.]+ k?B ; morceaux : 1\./)
+  assert.match(walked, /C’est lisible\./)
+  for (const text of [doctor, walked])
+    assert.doesNotMatch(text, /\b(is|are|of|this|peers|chunks|open|addresses)\b/, text)
+  const status = await answer('status', /Nœud/)
+  assert.match(status, /(Rien n’est cassé\.|Tout va bien, mais|Ne marche pas entièrement)/)
+  discord.assertClean()
+})
+
 test('help shows what the person may do, and no more [A-43]', async () => {
   await using world = await BotWorld.open()
   await world.start()

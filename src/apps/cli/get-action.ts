@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path'
+import { formatBytes } from '../../core/format-bytes.ts'
 import { safeFileName } from '../http/content-headers.ts'
 import type { ActionParts, ActionResult, CliAction } from './action.ts'
 import { UsageError } from './errors.ts'
-import { formatBytes, formatDuration } from './format-numbers.ts'
+import { formatDuration } from './format-numbers.ts'
 import { receiveFile } from './receive-file.ts'
 import { type FolderFile, receiveFolder } from './receive-folder.ts'
 

@@ -1,6 +1,7 @@
 import type { CommandProgress } from '../../commands/command.ts'
 import type { Clock } from '../../core/clock.ts'
-import { formatBytes, formatDuration } from './format-numbers.ts'
+import { formatBytes } from '../../core/format-bytes.ts'
+import { formatDuration } from './format-numbers.ts'
 
 const BAR_WIDTH = 24
 const DRAW_EVERY_MS = 100

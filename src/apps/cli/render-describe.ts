@@ -1,4 +1,5 @@
-import { formatBytes, formatMoment } from './format-numbers.ts'
+import { formatBytes } from '../../core/format-bytes.ts'
+import { formatMoment } from './format-numbers.ts'
 import { safeText } from './terminal.ts'
 
 interface DescribeFacts {

@@ -1,4 +1,4 @@
-import { formatBytes } from './format-numbers.ts'
+import { formatBytes } from '../../core/format-bytes.ts'
 import { safeText } from './terminal.ts'
 
 type Facts = Readonly<Record<string, unknown>>

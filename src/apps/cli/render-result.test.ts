@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ask } from '../../commands/ask.suite.ts'
 import { commandList } from '../../commands/command-list.ts'
-import { TestNodes } from '../../node/start-nodes.suite.ts'
+import { eventually, TestNodes } from '../../node/start-nodes.suite.ts'
 import { CLI_ACTIONS } from './cli-commands.ts'
 import { renderResult } from './render-result.ts'
 
@@ -160,3 +160,41 @@ test('facts without a form of their own are lines, also those within lists', () 
     'name: oak\nsize: 2.0 KiB\nlist:\n  peer elm, size 1.0 KiB\nfew: 1, 2',
   )
 })
+
+test(
+  'one machine alone with too few copies reads that nothing is broken, why, and what to do',
+  LIMIT,
+  async () => {
+    await using nodes = new TestNodes()
+    const node = await nodes.startInMemory()
+    await ask(node, 'share', { text: 'acorn', wait: 'local' })
+    await eventually(
+      'the copies are counted',
+      async () => (await ask(node, 'status')).durability.belowTarget === 1,
+    )
+    const status = await ask(node, 'status')
+    assert.equal(status.verdict.state, 'alone')
+    const text = renderResult('status', status)
+    assert.match(text, /1 below target/)
+    assert.doesNotMatch(text, /all is well/i)
+    assert.match(
+      text,
+      /state +Nothing is broken\.\n +1 thing has fewer copies than wanted, because this node is the only member\. `kizuna invite` makes a link for another machine\.$/,
+    )
+  },
+)
+
+test(
+  'sizes in what setup answers are numbers of bytes for programs, and readable in its words',
+  LIMIT,
+  async () => {
+    await using nodes = new TestNodes()
+    const node = await nodes.startInMemory()
+    const [setup, status] = [await ask(node, 'setup'), await ask(node, 'status')]
+    const step = setup.steps.find(({ name }: { name: string }) => name === 'storage for others')
+    assert.equal(step.now, '20 GiB')
+    assert.equal(step.facts.storageForOthersBytesMax, status.quota.storageForOthersBytesMax)
+    assert.match(renderResult('setup', setup), /storage for others +20 GiB$/m)
+    assert.doesNotMatch(JSON.stringify(setup), /\d bytes/)
+  },
+)

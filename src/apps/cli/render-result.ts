@@ -1,5 +1,7 @@
+import type { Verdict } from '../../commands/verdict.ts'
+import { formatBytes } from '../../core/format-bytes.ts'
 import type { Setting } from '../../node/configuration.ts'
-import { formatBytes, formatDuration, formatMoment, withReadableBytes } from './format-numbers.ts'
+import { formatDuration, formatMoment, withReadableBytes } from './format-numbers.ts'
 import { formatTable } from './format-table.ts'
 import { renderArchive } from './render-archive.ts'
 import { renderDescribe } from './render-describe.ts'
@@ -136,7 +138,7 @@ function renderStatus(facts: Facts): string {
   const queues = Object.entries(facts.queues as Record<string, number>).map(
     ([name, count]) => `${name} ${count}`,
   )
-  const degraded = facts.degraded as string[]
+  const { findings } = facts.verdict as Verdict
   const rows: [string, string][] = [
     ['node', `${safeText(String(facts.label || facts.peerId))} (${facts.role}, ${facts.version})`],
     ['peer id', String(facts.peerId)],
@@ -163,7 +165,7 @@ function renderStatus(facts: Facts): string {
     ],
     ...leavingRows(facts.leaving as LeavingFacts | null),
     ['parts', healthLines(facts.health as HealthFacts[])],
-    ['state', degraded.length === 0 ? 'all is well' : `needs a look: ${degraded.join(', ')}`],
+    ['state', findings.map(({ finding }) => safeText(finding)).join('\n')],
   ]
   return rows
     .map(([name, text]) => `${name.padEnd(11)}${text.replaceAll('\n', `\n${' '.repeat(11)}`)}`)

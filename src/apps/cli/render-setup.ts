@@ -1,4 +1,3 @@
-import { withReadableBytes } from './format-numbers.ts'
 import { safeText } from './terminal.ts'
 
 interface SetupFacts {
@@ -15,7 +14,7 @@ export function renderSetup({ home, peerId, steps, left }: SetupFacts): string {
     `This node keeps its data in ${safeText(home)}; its id is ${peerId}.`,
     '',
     ...steps.map(({ name, done, now, how }) => {
-      const line = `${done ? 'done ' : 'to do'}  ${name.padEnd(width)}  ${safeText(withReadableBytes(now))}`
+      const line = `${done ? 'done ' : 'to do'}  ${name.padEnd(width)}  ${safeText(now)}`
       return done ? line : `${line}\n${' '.repeat(width + 9)}→ ${how}`
     }),
     '',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
+import { formatBytes } from '../../core/format-bytes.ts'
 import type { CliAction } from './action.ts'
 import { UsageError } from './errors.ts'
-import { formatBytes } from './format-numbers.ts'
 import { safeText } from './terminal.ts'
 
 /** What the command `share` answers. */
