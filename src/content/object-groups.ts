@@ -28,7 +28,7 @@ export interface ObjectGroupsParts {
 /** The groups of the objects kept here, so that not every look reads every manifest again. */
 export class ObjectGroups {
   readonly #parts: ObjectGroupsParts
-  readonly #known = new Map<string, KnownGroups & { ids: number }>()
+  readonly #known = new Map<string, KnownGroups & { root: ContentId; ids: number }>()
   /** Manifests that nobody could give are not asked for at every look: many of them would hold it up for hours. */
   readonly #failed = new Map<ContentId, { times: number; retryAt: number }>()
   #ids = 0
@@ -59,14 +59,24 @@ export class ObjectGroups {
     }
     const groups = groupsOf(manifest.shape, policy)
     const ids = groups.reduce((sum, group) => sum + group.ids.length + group.places.length, 0)
-    const found = { groups, chunkBytes: chunkBytesOf(manifest), ids }
+    const found = { root, groups, chunkBytes: chunkBytesOf(manifest), ids }
     this.#known.set(key, found)
     this.#ids += ids
-    for (const [oldest, { ids }] of this.#known) {
+    for (const oldest of this.#known.keys()) {
       if (this.#ids <= IDS_MAX) break
-      this.#known.delete(oldest)
-      this.#ids -= ids
+      this.#forget(oldest)
     }
     return found
+  }
+
+  /** Only these are still kept here. */
+  forgetOthers(roots: ReadonlySet<ContentId>): void {
+    for (const [key, { root }] of this.#known) if (!roots.has(root)) this.#forget(key)
+    for (const root of this.#failed.keys()) if (!roots.has(root)) this.#failed.delete(root)
+  }
+
+  #forget(key: string): void {
+    this.#ids -= this.#known.get(key)?.ids ?? 0
+    this.#known.delete(key)
   }
 }

@@ -27,6 +27,15 @@ function carryOut(
 }
 const heldBy = (held: Map<ContentId, Set<PeerId>>) => (chunk: ContentId) => [...(held.get(chunk) ?? [])]
 
+test('the key of a group that is kept for long holds no more memory than itself [R-13]', () => {
+  const shape = { root: id('root'), pageIds: [], dataIds: data(100), stripes: [data(6)] }
+  for (const policy of [{ kind: 'replica', copies: 3 } as const, { kind: 'rs', k: 4, m: 2 } as const]) {
+    const keys = groupsOf(shape, policy).map(({ key }) => key)
+    assert.ok(keys.length > 1)
+    for (const key of keys) assert.equal(key.buffer.byteLength, key.byteLength)
+  }
+})
+
 test('brings every chunk to exactly its number of copies, the publisher included [K-32] [K-37] [S-14]', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 200 }), (copies, chunks) => {

@@ -184,8 +184,11 @@ function domainOf(peer: PeerId, candidates: readonly PlacementCandidate[]): stri
   return candidates.find((candidate) => candidate.peer === peer)?.failureDomain ?? peer
 }
 
+/** In memory of its own: keys are kept for long, and a `Buffer` this short would keep 64 KiB of Node's pool with it. */
 function keyOf(root: ContentId, part: number): Uint8Array {
-  const number = Buffer.alloc(4)
-  number.writeUInt32BE(part)
-  return Buffer.concat([digestOf(root), number])
+  const digest = digestOf(root)
+  const key = new Uint8Array(digest.byteLength + 4)
+  key.set(digest)
+  new DataView(key.buffer).setUint32(digest.byteLength, part)
+  return key
 }

@@ -234,10 +234,12 @@ export class Replicator {
 
   async #lookAtAll(members: MembersNow): Promise<void> {
     const names = new Set<string>()
+    const roots = new Set<ContentId>()
     const tally = new SummaryTally()
     const holdersOf = this.copies.heldBy(members.counting)
     for (const object of this.#parts.kept.list()) {
       if (this.#stopping.signal.aborted) return
+      roots.add(object.root)
       const known = await this.#groups.of(object, this.#stopping.signal)
       if (known === undefined) tally.addUnknown()
       else {
@@ -257,6 +259,7 @@ export class Replicator {
       }
     }
     this.#summary = tally.summary
+    this.#groups.forgetOthers(roots)
     this.#lacking.forgetOthers(names)
     this.#trimmer.forgetOthers(names)
     this.#repairer.work()
