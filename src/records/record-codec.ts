@@ -174,9 +174,12 @@ export function spaceIdBytes(space: SpaceId): Uint8Array {
   return base32.decode(space)
 }
 
-/** The id of a space from its 32 bytes. */
+/**
+ * The id of a space from its 32 bytes. In one piece: base32 puts it together character by character, and V8 would keep
+ * the pieces, 2 KiB for every record that is kept.
+ */
 export function spaceIdFromBytes(bytes: Uint8Array): SpaceId {
-  return base32.encode(bytes) as SpaceId
+  return Buffer.from(base32.encode(bytes), 'latin1').toString('latin1') as SpaceId
 }
 
 function recordIdOf(unsigned: Uint8Array): RecordId {

@@ -4,8 +4,9 @@ import type { RecordId, SignedRecord, SpaceId } from './record.ts'
 import { readRecord } from './record-codec.ts'
 import type { RecordEntry, RecordQuery, RecordTable } from './record-table.ts'
 
-/** Decoded records kept at hand, counted by their bytes. */
-const CACHE_BYTES_MAX = 8 * 1024 * 1024
+/** Decoded records kept at hand, counted by their bytes and what V8 takes for the parts of one. */
+const CACHE_BYTES_MAX = 24 * 1024 * 1024
+const DECODED_BYTES = 1024
 
 /** Sorts after whatever follows a prefix. */
 const LAST_CHARACTER = '\u{10ffff}'.repeat(4)
@@ -142,7 +143,7 @@ export class SqliteRecordTable implements RecordTable {
     }
     const { record } = readRecord(row.bytes)
     this.#cache.set(record.id, record)
-    this.#cacheBytes += record.bytes.byteLength
+    this.#cacheBytes += DECODED_BYTES + record.bytes.byteLength
     for (const [id, oldest] of this.#cache) {
       if (this.#cacheBytes <= CACHE_BYTES_MAX) break
       this.#dropCached(id, oldest)
@@ -152,6 +153,6 @@ export class SqliteRecordTable implements RecordTable {
 
   #dropCached(id: string, record: SignedRecord): void {
     this.#cache.delete(id)
-    this.#cacheBytes -= record.bytes.byteLength
+    this.#cacheBytes -= DECODED_BYTES + record.bytes.byteLength
   }
 }
