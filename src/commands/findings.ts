@@ -34,6 +34,7 @@ const VERDICT_FINDINGS = {
   COPIES_FEW_ALONE: `${FEWER}, because this node is the only member. ${INVITE}`,
   COPIES_FEW_MEMBERS: `${FEWER}, because the space has {members} members and {copies} copies are wanted. ${INVITE}`,
   COPIES_FEW: `${FEWER} for now; more are made as soon as members with room are there.`,
+  COPIES_UNCOUNTED: 'The copies are not counted yet; a running node does it within seconds.',
   NEEDS_LOOK: 'Needs a look: {words}. `kizuna doctor` says what to do.',
   PARTS_DOWN: 'Does not work: {parts}.',
   PARTS_IMPAIRED: 'Does not work fully: {parts}.',

@@ -23,6 +23,7 @@ export const status = defineCommand({
     const own = content.holdings().count
     const durability = content.durabilitySummary()
     const counts = [own, ...heldCounts]
+    const keptObjects = content.keptObjects().length
     const memberCount = membership.members().length
     const [usage, receivedBytes, sentBytes, degraded, health] = await Promise.all([
       state.usage(),
@@ -49,7 +50,7 @@ export const status = defineCommand({
         storageForOthersBytesMax: config.storageForOthersBytesMax,
         cacheBytesMax: config.cacheBytesMax,
       },
-      keptObjects: content.keptObjects().length,
+      keptObjects,
       durability: { ...durability, worst: durability.worst ?? null },
       averageChunksPerPeer: Math.round(counts.reduce((sum, count) => sum + count, 0) / counts.length),
       scrub: scrubView(content.scrubber.report()),
@@ -60,7 +61,14 @@ export const status = defineCommand({
       cleanStart: state.cleanStart,
       leaving: leavingView(services.departure.report),
       degraded,
-      verdict: verdictOf({ members: memberCount, copies: config.copies, durability, degraded, health }),
+      verdict: verdictOf({
+        members: memberCount,
+        copies: config.copies,
+        kept: keptObjects,
+        durability,
+        degraded,
+        health,
+      }),
       health: health.map(({ since, error, ...part }) => ({
         ...part,
         since: new Date(since).toISOString(),

@@ -6,7 +6,8 @@ import { type VerdictFacts, verdictOf } from './verdict.ts'
 const WELL: VerdictFacts = {
   members: 4,
   copies: 3,
-  durability: { belowTarget: 0, unreadable: 0 },
+  kept: 5,
+  durability: { objects: 5, belowTarget: 0, unreadable: 0 },
   degraded: [],
   health: [
     { name: 'disk', state: 'ok' },
@@ -26,7 +27,7 @@ test('a node is well when nothing is wrong, and says when it is alone', () => {
 })
 
 test('alone with too few copies: nothing is broken, why copies are missing, and what to do', () => {
-  const [state, text] = said({ members: 1, durability: { belowTarget: 1, unreadable: 0 } })
+  const [state, text] = said({ members: 1, durability: { objects: 1, belowTarget: 1, unreadable: 0 } })
   assert.equal(state, 'alone')
   assert.equal(
     text,
@@ -35,7 +36,7 @@ test('alone with too few copies: nothing is broken, why copies are missing, and 
 })
 
 test('with too few members for the copies it says how many there are; with enough, that it heals', () => {
-  const durability = { belowTarget: 3, unreadable: 0 }
+  const durability = { objects: 5, belowTarget: 3, unreadable: 0 }
   // The part `repair` says the same and is not named once more.
   const health: VerdictFacts['health'] = [{ name: 'repair', state: 'degraded' }]
   const [few, because = ''] = said({ members: 2, durability, health })
@@ -61,7 +62,7 @@ test('what failed comes first, is not called well or unbroken, and is named once
   const [state, text] = said({
     members: 1,
     degraded: ['disk-nearly-full', 'not-listening'],
-    durability: { belowTarget: 2, unreadable: 1 },
+    durability: { objects: 5, belowTarget: 2, unreadable: 1 },
     health,
   })
   assert.equal(state, 'failing')
@@ -74,4 +75,14 @@ test('what failed comes first, is not called well or unbroken, and is named once
 test('a part that works less than fully is neither a failure nor well', () => {
   const [state, text] = said({ health: [{ name: 'network', state: 'degraded' }] })
   assert.deepEqual([state, text], ['impaired', 'Does not work fully: network.'])
+})
+
+test('before copies are counted it does not say that all is well; alone there is nothing to count', () => {
+  const durability = { objects: 0, belowTarget: 0, unreadable: 0 }
+  assert.deepEqual(said({ durability }), [
+    'well',
+    'Nothing is broken. The copies are not counted yet; a running node does it within seconds.',
+  ])
+  assert.deepEqual(said({ durability, kept: 0 }), ['well', 'All is well.'])
+  assert.match(said({ durability, members: 1 })[1] ?? '', /^All is well, but this node is the only member/)
 })

@@ -20,7 +20,9 @@ export interface VerdictFacts {
   members: number
   /** How many copies are wanted of what is shared here. */
   copies: number
-  durability: Pick<DurabilitySummary, 'belowTarget' | 'unreadable'>
+  /** Contents kept here. */
+  kept: number
+  durability: Pick<DurabilitySummary, 'objects' | 'belowTarget' | 'unreadable'>
   /** Words of `NodeState.degraded`. */
   degraded: readonly string[]
   health: readonly { name: string; state: 'ok' | 'degraded' | 'down' }[]
@@ -41,8 +43,10 @@ export function verdictOf(facts: VerdictFacts): Verdict {
   if (impaired.length > 0) return { state: 'impaired', findings: [...impaired, ...copies] }
   if (copies.length > 0)
     return { state: isAlone ? 'alone' : 'healing', findings: [found('NOTHING_BROKEN'), ...copies] }
-  return isAlone
-    ? { state: 'alone', findings: [found('ALL_WELL_ALONE')] }
+  if (isAlone) return { state: 'alone', findings: [found('ALL_WELL_ALONE')] }
+  // Nothing was looked at since the start: that no copy is missing is not known.
+  return durability.objects === 0 && facts.kept > 0
+    ? { state: 'well', findings: [found('NOTHING_BROKEN'), found('COPIES_UNCOUNTED')] }
     : { state: 'well', findings: [found('ALL_WELL')] }
 }
 

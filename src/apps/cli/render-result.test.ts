@@ -161,6 +161,8 @@ test('facts without a form of their own are lines, also those within lists', () 
   )
 })
 
+const UNCOUNTED = { objects: 0, belowTarget: 0, unreadable: 0, worst: null }
+
 test(
   'one machine alone with too few copies reads that nothing is broken, why, and what to do',
   LIMIT,
@@ -168,6 +170,8 @@ test(
     await using nodes = new TestNodes()
     const node = await nodes.startInMemory()
     await ask(node, 'share', { text: 'acorn', wait: 'local' })
+    const before = renderResult('status', { ...(await ask(node, 'status')), durability: UNCOUNTED })
+    assert.match(before, /durability +1 kept, their copies are not counted yet$/m)
     await eventually(
       'the copies are counted',
       async () => (await ask(node, 'status')).durability.belowTarget === 1,

@@ -155,7 +155,7 @@ function renderStatus(facts: Facts): string {
       'for others',
       `${formatBytes(Number(facts.storedForOthersBytes))} of ${formatBytes(quota.storageForOthersBytesMax)}`,
     ],
-    ['durability', durabilityLine(facts.durability as DurabilityFacts)],
+    ['durability', durabilityLine(facts.durability as DurabilityFacts, Number(facts.keptObjects))],
     ['disk check', diskCheckLine(facts.scrub as ScrubFacts)],
     ['average', `${facts.averageChunksPerPeer} chunks per peer`],
     ['queues', queues.join(', ')],
@@ -225,8 +225,8 @@ interface DurabilityFacts {
   worst: { id: string; confirmed: number; target: number; margin: number } | null
 }
 
-function durabilityLine({ objects, belowTarget, unreadable, worst }: DurabilityFacts): string {
-  if (worst === null) return 'nothing is kept'
+function durabilityLine({ objects, belowTarget, unreadable, worst }: DurabilityFacts, kept: number): string {
+  if (worst === null) return kept === 0 ? 'nothing is kept' : `${kept} kept, their copies are not counted yet`
   const line = `${objects} kept, ${belowTarget} below target, ${unreadable} unreadable`
   return `${line}\nweakest: ${worst.confirmed} of ${worst.target} confirmed, ${Math.max(worst.margin, 0)} may be lost: ${worst.id}`
 }

@@ -89,7 +89,7 @@ const STATUS = {
   storedForOthersBytes: 1_000,
   quota: { storageBytesMax: 0, storageForOthersBytesMax: 5_000 },
   keptObjects: 0,
-  durability: { belowTarget: 0, unreadable: 0 },
+  durability: { objects: 0, belowTarget: 0, unreadable: 0 },
   queues: { repair: 0 },
   degraded: [],
   health: [
@@ -100,7 +100,7 @@ const STATUS = {
 }
 
 const statusIn = (language: string, facts: Partial<VerdictFacts> = {}) => {
-  const named = { ...STATUS, copies: 3, ...facts }
+  const named = { ...STATUS, copies: 3, kept: STATUS.keptObjects, ...facts }
   const result = { ...named, verdict: verdictOf(named as VerdictFacts) }
   return viewOfResult({ ...context, ...inLanguage(language) }, 'status', result, {})
 }
@@ -114,7 +114,7 @@ test('the state of a node says what matters first, and what to do next', () => {
   const labels = (alone.facts ?? []).map(({ label }) => label)
   assert.ok(labels.includes('Stored for others') && !labels.includes('With too few copies'), labels.join())
   assert.ok(alone.facts?.some(({ value }) => value === '0.1.0'))
-  const durability = { belowTarget: 4, unreadable: 0 }
+  const durability = { objects: 9, belowTarget: 4, unreadable: 0 }
   const ill = statusIn('en', { health, members: 3, degraded: ['disk-nearly-full'], durability })
   assert.match(ill.text ?? '', /^Needs a look: the disk is nearly full\. \/doctor says what to do\./)
   assert.equal(ill.tone, 'warning')
@@ -122,7 +122,7 @@ test('the state of a node says what matters first, and what to do next', () => {
 })
 
 test('alone with too few copies: nothing is broken, why, and whom to ask, in the person’s language', () => {
-  const facts = { durability: { belowTarget: 1, unreadable: 0 }, health: [] }
+  const facts = { durability: { objects: 1, belowTarget: 1, unreadable: 0 }, health: [] }
   assert.match(
     statusIn('en', facts).text ?? '',
     /^Nothing is broken\. Things with fewer copies than wanted: 1, because.*only member\. \/invite/,

@@ -82,6 +82,7 @@ export const englishFindings = {
     'Things with fewer copies than wanted: {count}, because the space has {members} members and {copies} copies are wanted. {invite} lets another machine in.',
   'finding.COPIES_FEW':
     'Things with fewer copies than wanted for now: {count}. More are made as soon as members with room are there.',
+  'finding.COPIES_UNCOUNTED': 'The copies are not counted yet; a running node does it within seconds.',
   'finding.NEEDS_LOOK': 'Needs a look: {words}. {doctor} says what to do.',
   'finding.PARTS_DOWN': 'Does not work: {parts}.',
   'finding.PARTS_IMPAIRED': 'Does not work fully: {parts}.',

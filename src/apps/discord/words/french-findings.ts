@@ -79,6 +79,8 @@ export const frenchFindings: FindingWords = {
     'Choses qui ont moins de copies que voulu : {count}, car l’espace a {members} membres et on veut {copies} copies. {invite} fait entrer une autre machine.',
   'finding.COPIES_FEW':
     'Choses qui ont pour l’instant moins de copies que voulu : {count}. D’autres seront faites dès que des membres ont de la place.',
+  'finding.COPIES_UNCOUNTED':
+    'Les copies ne sont pas encore comptées ; un nœud en marche le fait en quelques secondes.',
   'finding.NEEDS_LOOK': 'À regarder : {words}. {doctor} dit quoi faire.',
   'finding.PARTS_DOWN': 'Ne marche pas : {parts}.',
   'finding.PARTS_IMPAIRED': 'Ne marche pas entièrement : {parts}.',

@@ -79,6 +79,7 @@ export const japaneseFindings: FindingWords = {
   'finding.COPIES_FEW_MEMBERS':
     '目標の複製数 {copies} に対してメンバーが {members} 人なので、複製が少ないものがあります: {count}。{invite} で別のマシンを招待できます。',
   'finding.COPIES_FEW': '今、複製が目標より少ないもの: {count}。空きのあるメンバーが現れ次第、増やされます。',
+  'finding.COPIES_UNCOUNTED': '複製はまだ数えられていません。稼働中のノードなら数秒で数えます。',
   'finding.NEEDS_LOOK': '確認が必要: {words}。対処は {doctor} で分かります。',
   'finding.PARTS_DOWN': '動いていません: {parts}。',
   'finding.PARTS_IMPAIRED': '完全には動いていません: {parts}。',

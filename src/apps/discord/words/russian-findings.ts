@@ -80,6 +80,7 @@ export const russianFindings: FindingWords = {
     'Вещей, у которых копий меньше, чем нужно: {count}, потому что участников {members}, а копий нужно {copies}. {invite} впустит другую машину.',
   'finding.COPIES_FEW':
     'Вещей, у которых пока копий меньше, чем нужно: {count}. Их станет больше, как только появятся участники с местом.',
+  'finding.COPIES_UNCOUNTED': 'Копии ещё не сосчитаны; работающий узел сделает это за несколько секунд.',
   'finding.NEEDS_LOOK': 'Требует внимания: {words}. {doctor} скажет, что делать.',
   'finding.PARTS_DOWN': 'Не работает: {parts}.',
   'finding.PARTS_IMPAIRED': 'Работает не полностью: {parts}.',
