@@ -9,15 +9,18 @@ import type { KizunaProcess } from '../fixtures/kizuna-process.ts'
 const OBJECT_BYTES = 2 ** 20
 /** Objects that exist at a time; the oldest is forgotten for a new one. */
 const OBJECTS_KEPT = 8
-const PAUSE_MS = 500
+const PAUSE_MS = 250
 /** In a short soak more often, so that it has some. */
-const RESTART_EVERY_MS = 30_000
+const RESTART_EVERY_MS = 15_000
 const RESTARTS_MIN = 3
 const SAMPLE_EVERY_MS = 1_000
 /** Of the time, before anything is measured: caches fill, pools grow to their size. */
 const WARM_UP_SHARE = 1 / 3
-/** The least of each window counts, which is what stays when garbage has been collected. */
-const WINDOWS = 12
+/**
+ * The least of each window counts, which is what stays when garbage has been collected: V8 lets its heap grow to twice
+ * what it needs, over some 300 transfers, before it looks through all of it, so a window has to be longer than that.
+ */
+const WINDOWS = 6
 const HOUR_MS = 3_600_000
 
 /** Who takes part. */
