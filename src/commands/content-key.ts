@@ -1,6 +1,8 @@
 import { hkdfSync } from 'node:crypto'
 import type { ContentId } from '../core/content-id.ts'
+import type { PeerId } from '../core/signing-key.ts'
 import type { Services } from '../node/services.ts'
+import type { Member } from '../records/membership.ts'
 import { findSharedFile, type SharedFile } from '../records/removal-record.ts'
 import { openWithSpaceKeys } from '../records/space-seal.ts'
 
@@ -9,8 +11,12 @@ export function sharedFileOf(
   { records, membership }: Pick<Services, 'records' | 'membership'>,
   id: ContentId,
 ): SharedFile | undefined {
-  const roles = new Map(membership.members().map(({ peer, role }) => [peer, role]))
-  return findSharedFile(records, id, (peer) => roles.get(peer))
+  // Made when it is asked for: most contents have no removal whose author's role would count.
+  let roles: Map<PeerId, Member['role']> | undefined
+  return findSharedFile(records, id, (peer) => {
+    roles ??= new Map(membership.members().map((member) => [member.peer, member.role]))
+    return roles.get(peer)
+  })
 }
 
 /** The key of private content: the one given (from a link), or the one the space's members share. */

@@ -23,6 +23,7 @@ export class MemoryRecordTable implements RecordTable {
     for (const record of this.#ofKind(query.kind)) {
       if (record.expiresAt <= now) continue
       if (query.author !== undefined && record.author !== query.author) continue
+      if (query.key !== undefined && record.key !== query.key) continue
       if (query.keyPrefix !== undefined && !record.key.startsWith(query.keyPrefix)) continue
       found.push(record)
     }

@@ -1,6 +1,7 @@
 import type { CborValue } from '../core/encoding.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { SignedRecord, SpaceId } from './record.ts'
+import type { RecordQuery } from './record-table.ts'
 
 export type RecordListener = (record: SignedRecord, origin: 'own' | 'peer') => void
 
@@ -81,7 +82,7 @@ export interface RecordSets {
   /** The record alive that wins under the kind's rule. With `author`, only theirs. */
   newest(kind: string, key: string, author?: PeerId): SignedRecord | undefined
   /** Winning records of a kind, newest first. */
-  list(kind: string, options?: { keyPrefix?: string; author?: PeerId; limit?: number }): SignedRecord[]
+  list(kind: string, options?: Omit<RecordQuery, 'kind'>): SignedRecord[]
   count(kind: string): number
   /** Hears every record that is new here; returns how to stop. */
   onRecord(kind: string, listener: RecordListener): () => void

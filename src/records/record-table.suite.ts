@@ -59,6 +59,8 @@ export function testRecordTable(name: string, create: () => RecordTable): void {
     assert.deepEqual(keys({}), ['y_1', 'x/2', 'x/1'])
     assert.deepEqual(keys({ keyPrefix: 'x/' }), ['x/2', 'x/1'])
     assert.deepEqual(keys({ keyPrefix: '_' }), [])
+    assert.deepEqual(keys({ key: 'x/1' }), ['x/1'])
+    assert.deepEqual(keys({ key: 'x/' }), [])
     assert.deepEqual(keys({ author: a.peerId }), ['y_1', 'x/1'])
     assert.deepEqual(keys({ limit: 1 }), ['y_1'])
     assert.deepEqual(keys({}, 102), ['y_1'])

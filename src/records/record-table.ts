@@ -4,6 +4,7 @@ import type { RecordId, SignedRecord } from './record.ts'
 /** What records a list is to have; every part that is named must hold. */
 export interface RecordQuery {
   kind: string
+  key?: string
   keyPrefix?: string
   author?: PeerId
   limit?: number

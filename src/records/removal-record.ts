@@ -71,9 +71,9 @@ export function findSharedFile(
   id: ContentId,
   roleOf: (peer: PeerId) => Member['role'] | undefined,
 ): SharedFile | undefined {
-  const removals = records.list(REMOVAL_KIND, { keyPrefix: id })
+  const removals = records.list(REMOVAL_KIND, { key: id })
   const sharing = records
-    .list(FILE_KIND, { keyPrefix: id })
+    .list(FILE_KIND, { key: id })
     .filter((file) => !removals.some((removal) => removes(removal, file, roleOf)))
     .sort((a, b) => (isNewer(a, b) ? 1 : -1))
   const [first] = sharing

@@ -23,7 +23,7 @@ import type {
 import { RecordShelf } from './record-shelf.ts'
 import { RecordSpread } from './record-spread.ts'
 import { RecordSync } from './record-sync.ts'
-import type { RecordEntry } from './record-table.ts'
+import type { RecordEntry, RecordQuery } from './record-table.ts'
 import { RECORDS_PROTOCOL } from './records-protocol.ts'
 import { dropRecordsOf, migrateRecordTable } from './sqlite-record-table.ts'
 import { SyncSchedule } from './sync-schedule.ts'
@@ -212,7 +212,7 @@ class SqliteRecordSets implements RecordSets {
     return record !== undefined && record.expiresAt > this.#parts.clock.now() ? record : undefined
   }
 
-  list(kind: string, options: { keyPrefix?: string; author?: PeerId; limit?: number } = {}): SignedRecord[] {
+  list(kind: string, options: Omit<RecordQuery, 'kind'> = {}): SignedRecord[] {
     return this.#openShelf().list({ kind, ...options }, this.#parts.clock.now())
   }
 

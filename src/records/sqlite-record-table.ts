@@ -71,13 +71,18 @@ export class SqliteRecordTable implements RecordTable {
       where += ' AND author = ?'
       values.push(query.author)
     }
+    if (query.key !== undefined) {
+      where += ' AND key = ?'
+      values.push(query.key)
+    }
     if (query.keyPrefix !== undefined) {
       // The range lets the index by key find them; only the second condition is exact.
       where += ' AND key >= ? AND key <= ? AND substr(key, 1, ?) = ?'
       const { keyPrefix } = query
       values.push(keyPrefix, keyPrefix + LAST_CHARACTER, [...keyPrefix].length, keyPrefix)
     }
-    const hint = query.keyPrefix === undefined ? '' : 'INDEXED BY record_by_key'
+    const isByKey = query.key !== undefined || query.keyPrefix !== undefined
+    const hint = isByKey ? 'INDEXED BY record_by_key' : ''
     const sql = `SELECT id, bytes FROM record ${hint} WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ?`
     const rows = this.#index.all<Row>(sql, ...values, query.limit ?? -1)
     return rows.map((row) => this.#decode(row))
