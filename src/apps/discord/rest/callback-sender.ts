@@ -12,8 +12,11 @@ const ATTEMPTS_MAX = 3
 /** Answers cannot wait for long: their circuit opens late, for a moment, and whoever meets it open waits that moment. */
 const BREAKER = { failuresMax: 20, openMs: 500, openMsMax: 4_000 } as const
 const OPEN_WAIT_MS_MAX = 1_000
-/** Discord is a tenth of a second away: so many connections carry two thousand answers in a second. */
-const SOCKETS_MAX = 256
+/**
+ * Discord is a tenth of a second away: so many connections carry two thousand answers in less than two seconds. Each
+ * costs a handshake when a crowd comes, and what waits for one keeps commands from beginning meanwhile.
+ */
+const SOCKETS_MAX = 128
 const ANSWER_BYTES_MAX = 64 * 1024
 const ALREADY_ANSWERED = 40_060
 const HEADERS = { 'content-type': 'application/json' }
