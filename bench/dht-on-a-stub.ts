@@ -16,7 +16,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { MemoryDatastore } from 'datastore-core'
 import { TypedEventEmitter } from 'main-event'
 
-type Kademlia = Pick<KadDHTInit, 'kBucketSize' | 'alpha' | 'disjointPaths'>
+type Kademlia = Pick<KadDHTInit, 'kBucketSize' | 'alpha' | 'disjointPaths' | 'prefixLength'>
 type PeerId = KadDHTComponents['peerId']
 type Topology = { onConnect: (peer: PeerId) => void; onDisconnect?: (peer: PeerId) => void }
 interface Message {

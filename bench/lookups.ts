@@ -96,7 +96,7 @@ function keep(): void {
     {
       title: 'Look-ups as the network grows',
       machine,
-      setting: `KadDHT of the library with α = ${KADEMLIA.alpha}, ${KADEMLIA.disjointPaths} paths, k = ${CLOSEST}, on a stubbed transport; ${LOOKUPS} look-ups of chance keys; medians of messages, means of hops; recall of the ${CLOSEST} closest; heap of the joined network`,
+      setting: `KadDHT of the library with α = ${KADEMLIA.alpha}, ${KADEMLIA.disjointPaths} paths, k = ${CLOSEST}, tables of ${KADEMLIA.prefixLength} bits, on a stubbed transport; ${LOOKUPS} look-ups of chance keys; medians of messages, means of hops; recall of the ${CLOSEST} closest; heap of the joined network`,
       standings: [],
       goals: [
         {

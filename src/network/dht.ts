@@ -21,9 +21,15 @@ import { type GuardedTable, networkOfPeer, TableDiversity } from './table-divers
 export const KAD_PROTOCOL = '/kizuna/kad/1.0.0'
 /**
  * How we look things up. α and the number of paths are less than the library's 10, whose messages grow with the
- * network (`bench/lookups.ts`).
+ * network (`bench/lookups.ts`); the table is deeper than its 6 bits, with which ten thousand nodes find half of the
+ * peers next to a key (decision 0016).
  */
-export const KADEMLIA = { kBucketSize: CLOSEST_PEERS, alpha: 3, disjointPaths: 3 } as const
+export const KADEMLIA = {
+  kBucketSize: CLOSEST_PEERS,
+  alpha: 3,
+  disjointPaths: 3,
+  prefixLength: 12,
+} as const
 /** How long a call waits for the first peer of the DHT when we have connections. */
 const FIRST_PEER_MS = 3_000
 const FIRST_PEER_POLL_MS = 50

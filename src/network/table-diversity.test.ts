@@ -5,16 +5,17 @@ import type { PeerId } from '@libp2p/interface'
 import { VirtualClock } from '../core/virtual-clock.ts'
 import { type GuardedTable, TableDiversity } from './table-diversity.ts'
 
-type Leaf = { prefix: string; peers: { kadId: Uint8Array; peerId: PeerId }[] }
+type Leaf = { peers: { kadId: Uint8Array; peerId: PeerId }[] }
+type Table = Leaf | { left: Table; right: Table }
 
-/** A table of two buckets, and peers whose ids name their network: `network/number`. */
-function guardedTable() {
-  const zero: Leaf = { prefix: '0', peers: [] }
-  const one: Leaf = { prefix: '1', peers: [] }
+/** A table of two buckets, or of many of which two are given, and peers whose ids name their network: `network/number`. */
+function guardedTable(make = (zero: Leaf, one: Leaf): Table => ({ left: zero, right: one })) {
+  const zero: Leaf = { peers: [] }
+  const one: Leaf = { peers: [] }
   const asked: string[] = []
   const table: GuardedTable = {
     kb: {
-      root: { left: zero, right: one },
+      root: make(zero, one),
       verify: async ({ peerId }) => {
         asked.push(String(peerId))
         return !String(peerId).includes('dead')
@@ -25,16 +26,17 @@ function guardedTable() {
     const [network = ''] = String(peer).split('/')
     return network === 'local' ? undefined : network
   }
-  new TableDiversity({ clock: new VirtualClock(), networkOf }).guard(table)
-  const add = async (name: string, bucket: Leaf) => {
+  const clock = new VirtualClock()
+  new TableDiversity({ clock, networkOf }).guard(table)
+  const add = async (name: string, bucket: Leaf, firstByte = bucket === zero ? 0 : 255) => {
     const kadId = Uint8Array.from(hash('sha256', name, 'buffer'))
-    kadId[0] = bucket === zero ? 0 : 255
+    kadId[0] = firstByte
     const peer = { kadId, peerId: name as unknown as PeerId }
     const taken = await table.kb.verify(peer)
     if (taken) bucket.peers.push(peer)
     return taken
   }
-  return { zero, one, asked, add }
+  return { zero, one, asked, clock, add }
 }
 
 test('two peers of one network get into a bucket, the third is not even asked [R-07]', async () => {
@@ -58,4 +60,29 @@ test('many that come at once are no more than two, and one that does not answer 
 test('peers of this machine and of private networks are not limited [R-07]', async () => {
   const { zero, add } = guardedTable()
   for (let index = 0; index < 20; index++) assert.equal(await add(`local/${index}`, zero), true)
+})
+
+test('small buckets deep in the table are one region: two of a network in all of them together [R-07]', async () => {
+  // Ids that begin with seven and with eight zeros, or with six zeros and a one, have six bits in common.
+  const deep = (zero: Leaf, one: Leaf): Table => {
+    let table: Table = { left: zero, right: one }
+    for (let depth = 6; depth > 0; depth--) table = { left: table, right: { peers: [] } }
+    return table
+  }
+  const { zero, one, add } = guardedTable(deep)
+  assert.equal(await add('sybil/1', zero, 0b0000_0000), true)
+  assert.equal(await add('sybil/2', one, 0b0000_0010), true)
+  assert.equal(await add('sybil/3', zero, 0b0000_0001), false)
+  assert.equal(await add('sybil/4', one, 0b0000_0011), false)
+  assert.equal(await add('other/1', zero, 0b0000_0001), true)
+})
+
+test('a peer that has left the table makes room for another of its network [R-07]', async () => {
+  const { zero, clock, add } = guardedTable()
+  assert.equal(await add('sybil/1', zero), true)
+  assert.equal(await add('sybil/2', zero), true)
+  zero.peers.pop()
+  await clock.advance(6_000)
+  assert.equal(await add('sybil/3', zero), true)
+  assert.equal(await add('sybil/4', zero), false)
 })

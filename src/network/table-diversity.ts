@@ -4,19 +4,25 @@ import type { Clock } from '../core/clock.ts'
 import { networkGroupOf } from './network-group.ts'
 import { isRelayed, reachOf } from './peer-address.ts'
 
-/** Peers of one /24, one /48 or behind one relay in one bucket of the routing table. */
+/** Peers of one /24, one /48 or behind one relay in one region of the routing table. */
 export const PEERS_PER_NETWORK_MAX = 2
+/** A region is a bucket, or all buckets with these bits in common: deeper ones are too small to tell a crowd in. */
+const REGION_BITS = 6
 /** Between passing the check and standing in the table; who has not arrived by then is not awaited. */
 const ARRIVAL_MS = 5_000
-/** More than any routing table holds: 256 buckets of 20. */
-const ADMITTED_MAX = 5_120
+/** Peers remembered of a network, more than stand anywhere at once: two in each region; and of all networks. */
+const ADMITTED_PER_NETWORK_MAX = 2 * PEERS_PER_NETWORK_MAX * 2 ** REGION_BITS
+const NETWORKS_MAX = 16_384
 
 interface TablePeer {
   kadId: Uint8Array
   peerId: PeerId
 }
 
-type Bucket = { prefix: string; peers: readonly TablePeer[] } | { left: Bucket; right: Bucket }
+type Bucket = { peers: readonly TablePeer[] } | { left: Bucket; right: Bucket }
+
+/** Whoever was let in, by the name of its id: where it stands, and when that was. */
+type Admitted = Map<string, { kadId: Uint8Array; at: number }>
 
 /** What of the library's routing table is used; it says so in none of its types (@libp2p/kad-dht 16.4.5). */
 export interface GuardedTable {
@@ -24,15 +30,15 @@ export interface GuardedTable {
 }
 
 /**
- * Lets at most two peers of one network into each bucket: ids cost nothing, so somebody with one machine could stand
+ * Lets at most two peers of one network into each region: ids cost nothing, so somebody with one machine could stand
  * next to any key with as many of them as fit. Addresses of this machine and of private networks are not limited; homes
  * and tests live there, and nobody from outside has one.
  */
 export class TableDiversity {
   readonly #clock: Clock
   readonly #networkOf: (peer: PeerId) => Promise<string | undefined>
-  /** Whoever was let in: where it stands, its network, and when that was; those long gone are forgotten first. */
-  readonly #admitted = new Map<string, { network: string; place: string; at: number }>()
+  /** By network; those long gone are forgotten first. */
+  readonly #admitted = new Map<string, Admitted>()
 
   constructor(parts: { clock: Clock; networkOf: (peer: PeerId) => Promise<string | undefined> }) {
     this.#clock = parts.clock
@@ -47,28 +53,31 @@ export class TableDiversity {
       if (network === undefined) return answers(peer, options)
       if (!this.#hasRoom(kb.root, peer, network) || !(await answers(peer, options))) return false
       // Once more, because others may have come in while this one was asked.
-      return this.#hasRoom(kb.root, peer, network) && this.#admit(kb.root, peer, network)
+      return this.#hasRoom(kb.root, peer, network) && this.#admit(peer, network)
     }
   }
 
-  #hasRoom(root: Bucket, peer: TablePeer, network: string): boolean {
-    const { prefix, peers } = bucketOf(root, peer.kadId)
-    const inside = new Set(peers.map(({ kadId }) => nameOf(kadId)))
+  #hasRoom(root: Bucket, { kadId }: TablePeer, network: string): boolean {
+    const admitted = this.#admitted.get(network)
+    if (admitted === undefined) return true
+    const region = regionOf(root, kadId)
     const oldest = this.#clock.monotonic() - ARRIVAL_MS
     let count = 0
-    for (const [name, entry] of this.#admitted) {
-      if (entry.network !== network) continue
-      const isArriving = entry.at > oldest && entry.place === prefix
-      if (inside.has(name) || isArriving) count++
+    for (const [name, entry] of admitted) {
+      const isArriving = entry.at > oldest && isSameStart(entry.kadId, kadId, region.bits)
+      if (isArriving || region.names.has(name)) count++
     }
     return count < PEERS_PER_NETWORK_MAX
   }
 
-  #admit(root: Bucket, { kadId }: TablePeer, network: string): true {
-    const place = bucketOf(root, kadId).prefix
-    this.#admitted.set(nameOf(kadId), { network, place, at: this.#clock.monotonic() })
-    const [oldest] = this.#admitted.keys()
-    if (this.#admitted.size > ADMITTED_MAX && oldest !== undefined) this.#admitted.delete(oldest)
+  #admit({ kadId }: TablePeer, network: string): true {
+    const admitted: Admitted = this.#admitted.get(network) ?? new Map()
+    // The network spoken to last is forgotten last.
+    this.#admitted.delete(network)
+    this.#admitted.set(network, admitted)
+    admitted.set(nameOf(kadId), { kadId, at: this.#clock.monotonic() })
+    dropOldest(admitted, ADMITTED_PER_NETWORK_MAX)
+    dropOldest(this.#admitted, NETWORKS_MAX)
     return true
   }
 }
@@ -95,14 +104,31 @@ function limitedNetworkOf(address: Multiaddr): string | undefined {
   return reachOf(address) === 0 ? networkGroupOf(address) : undefined
 }
 
-/** The leaf of the trie in which an id stands. */
-function bucketOf(root: Bucket, kadId: Uint8Array): { prefix: string; peers: readonly TablePeer[] } {
+/** The part of the trie in which an id stands: how many bits all ids there have in common, and who is there. */
+function regionOf(root: Bucket, kadId: Uint8Array): { bits: number; names: ReadonlySet<string> } {
   let bucket = root
-  for (let bit = 0; 'left' in bucket; bit++) {
-    const isSet = ((kadId[bit >> 3] ?? 0) & (128 >> (bit & 7))) !== 0
-    bucket = isSet ? bucket.right : bucket.left
-  }
-  return bucket
+  let bits = 0
+  for (; 'left' in bucket && bits < REGION_BITS; bits++)
+    bucket = bitOf(kadId, bits) ? bucket.right : bucket.left
+  return { bits, names: new Set(peersOf(bucket).map((peer) => nameOf(peer.kadId))) }
+}
+
+function peersOf(bucket: Bucket): readonly TablePeer[] {
+  return 'left' in bucket ? [...peersOf(bucket.left), ...peersOf(bucket.right)] : bucket.peers
+}
+
+function isSameStart(one: Uint8Array, other: Uint8Array, bits: number): boolean {
+  for (let bit = 0; bit < bits; bit++) if (bitOf(one, bit) !== bitOf(other, bit)) return false
+  return true
+}
+
+function bitOf(id: Uint8Array, bit: number): boolean {
+  return ((id[bit >> 3] ?? 0) & (128 >> (bit & 7))) !== 0
+}
+
+function dropOldest(entries: Map<string, unknown>, sizeMax: number): void {
+  const [oldest] = entries.keys()
+  if (entries.size > sizeMax && oldest !== undefined) entries.delete(oldest)
 }
 
 function nameOf(kadId: Uint8Array): string {

@@ -66,6 +66,25 @@ describe('guards of direct connections', { timeout: 240_000 }, () => {
     assert.deepEqual(await frames, [[1, 'more', 'eaten']])
   })
 
+  test('many large answers on one line that is slow to read hold little, and all of them get on [R-05]', async () => {
+    await using world = await ServedWorld.start()
+    const client = await world.dial()
+    const requests = 30
+    let most = 0
+    const look = setInterval(() => {
+      most = Math.max(most, world.load.memory.heldBytes)
+    }, 1)
+    for (let id = 1; id <= requests; id++) {
+      client.write(Buffer.concat([frame(id, 'open', '/test/large/1'), frame(id, 'end', '')]))
+    }
+    await until(() => world.load.answering === requests)
+    // The window of each is all that comes before somebody gives credit.
+    const begun = new Set((await world.framesOf(client, requests * 7)).map(([id]) => id))
+    clearInterval(look)
+    assert.equal(begun.size, requests)
+    assert.ok(most > 0 && most <= (requests + 16) * 64 * 1024, `${most} bytes`)
+  })
+
   test('an answer that nobody reads is given up after 30 s, and its place is free [R-05]', async () => {
     const clock = new VirtualClock()
     await using world = await ServedWorld.start({ clock })

@@ -26,6 +26,8 @@ export const REQUESTS_AT_ONCE_MAX = 64
 const REFUSALS_WAITING_MAX = 64
 /** Frames of one answer that wait to be taken. */
 const FRAMES_WAITING_MAX = 4
+/** Frames of all answers together from which on each of them has one waiting: a slow line needs no more to be full. */
+const FRAMES_WAITING_TOGETHER = 16
 /** A request of which nothing more comes for this long ends its connection; the pace of the whole is watched besides. */
 const READ_STALL_MS = 60_000
 /** So does an answer of which nothing is read for this long. */
@@ -52,6 +54,7 @@ export class BulkServing implements FrameTaker {
   readonly #open = new Map<number, Answering>()
   #lastId = 0
   #refusalsWaiting = 0
+  #framesWaiting = 0
   #idle: Timer | undefined
   /** What may still be on its way for requests that were answered before all of them had come. */
   #straysAllowed = 0
@@ -264,17 +267,23 @@ export class BulkServing implements FrameTaker {
         call.rest()
       }
       // The link watches that what waits is taken.
-      if (sends.size >= FRAMES_WAITING_MAX) await call.race(Promise.race(sends))
+      while (this.#isFull(sends.size)) await call.race(Promise.race(sends))
       this.#sendFrame(id, answering, frame)
     }
     await call.race(Promise.all(sends))
   }
 
+  #isFull(waiting: number): boolean {
+    return waiting >= FRAMES_WAITING_MAX || (waiting > 0 && this.#framesWaiting >= FRAMES_WAITING_TOGETHER)
+  }
+
   #sendFrame(id: number, answering: Answering, frame: Uint8Array): void {
     const sizeBytes = frame.byteLength
     answering.sendingBytes += sizeBytes
+    this.#framesWaiting++
     const send = this.#link.send(id, 'more', frame).finally(() => {
       answering.sends.delete(send)
+      this.#framesWaiting--
       answering.sendingBytes -= sizeBytes
       answering.sentBytes += sizeBytes
     })

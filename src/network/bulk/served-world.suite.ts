@@ -66,6 +66,9 @@ export class ServedWorld implements AsyncDisposable {
     '/test/endless/1': async function* (this: void) {
       for (;;) yield Buffer.alloc(60_000)
     },
+    '/test/large/1': async function* (this: void) {
+      yield Buffer.alloc(2_000_000)
+    },
     '/test/deaf/1': (_request, { signal }) => this.#deaf(signal),
   }
 
