@@ -7,7 +7,7 @@ import { createConnection, type Socket } from 'node:net'
 import type { Network } from '../../src/network/network.ts'
 import { LoopbackNetworks } from '../../src/network/start-networks.suite.ts'
 import { ECHO_PROTOCOL } from '../../src/node/echo.ts'
-import { startDeafAsker } from './deaf-asker.ts'
+import { startStockAsker } from './stock-asker.ts'
 
 export interface AttackPlan {
   /** A multiaddress of the node, and its HTTP API. */
@@ -42,7 +42,7 @@ const [, host = '', port = '0'] = /\/ip4\/([^/]+)\/tcp\/(\d+)/.exec(plan.address
 await using networks = new LoopbackNetworks()
 const sockets: Socket[] = []
 const hostile = await Promise.all(Array.from({ length: 4 }, () => networks.start()))
-const deaf = await Promise.all(hostile.map(() => startDeafAsker(plan.address)))
+const deaf = await Promise.all(hostile.map(() => startStockAsker(plan.address)))
 const direct = [await networks.start(), await networks.start()]
 for (const network of [...hostile, ...direct]) await network.connect(plan.address)
 const peer = plan.address.split('/p2p/').at(-1) as never
@@ -61,7 +61,7 @@ for (let index = 0; index < plan.dribblingRequests; index++) {
 for (let index = 0; index < plan.directDribbling; index++)
   dribbleRequest('direct dribbling requests', direct[0], true)
 for (let index = 0; index < plan.unread; index++) {
-  follow('unread answers', async () => deaf[index % deaf.length]?.ask(ECHO_PROTOCOL))
+  follow('unread answers', async () => deaf[index % deaf.length]?.askDeafly(ECHO_PROTOCOL))
 }
 for (let index = 0; index < plan.directUnread; index++) ignoreDirectAnswer(direct[1])
 process.stdout.write(`${JSON.stringify({ inPlace: true })}\n`)
