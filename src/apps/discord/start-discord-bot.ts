@@ -118,7 +118,7 @@ class Bot implements DiscordBot {
       }),
       look: config.discordLook,
       log,
-      line: new WaitingLine(BEGINNING_MAX, () => this.#callbacks.areWaiting),
+      line: new WaitingLine(BEGINNING_MAX, () => this.#callbacks.isCrowded),
       identity: () => this.#identity ?? NOBODY,
       rolesOf: (guild) => {
         const { client } = this.#gateway

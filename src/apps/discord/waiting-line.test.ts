@@ -5,7 +5,7 @@ import { isKizunaError } from '../../core/kizuna-error.ts'
 import { WaitingLine } from './waiting-line.ts'
 
 /** As many as the line lets one of them begin in, while it must. */
-const ROUNDS = 4
+const ROUNDS = 16
 const LENGTH_MAX = 5_000
 
 function enter(line: WaitingLine, count: number): number[] {

@@ -1,7 +1,7 @@
 import { QueueFullError } from '../../core/errors.ts'
 
 /** While something more urgent waits, one begins in so many rounds of the event loop. */
-const ROUNDS = 4
+const ROUNDS = 16
 /** More would wait for minutes: they hear at once that it is too much. */
 const LENGTH_MAX = 5_000
 /** So many may wait unacknowledged: they begin within the next moments. */

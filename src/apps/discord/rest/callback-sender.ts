@@ -17,6 +17,8 @@ const OPEN_WAIT_MS_MAX = 1_000
  * costs a handshake when a crowd comes, and what waits for one keeps commands from beginning meanwhile.
  */
 const SOCKETS_MAX = 128
+/** More on their way at once is no everyday use. */
+const CROWD = 16
 const ANSWER_BYTES_MAX = 64 * 1024
 const ALREADY_ANSWERED = 40_060
 const HEADERS = { 'content-type': 'application/json' }
@@ -57,9 +59,10 @@ export class CallbackSender {
     this.#pool = new Pool(origin, { connections: SOCKETS_MAX, pipelining: 1 })
   }
 
-  /** Whether answers wait for a connection. */
-  get areWaiting(): boolean {
-    return this.#pool.stats.queued > 0
+  /** Whether so many answers are on their way that whatever else is begun would make them late. */
+  get isCrowded(): boolean {
+    const { running, queued } = this.#pool.stats
+    return running + queued > CROWD
   }
 
   /** @throws CallbackRefused, DiscordUnavailableError, CircuitOpenError, DiscordRefusalsError */
