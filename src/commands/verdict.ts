@@ -59,14 +59,14 @@ function copiesFindings({ members, copies, durability }: VerdictFacts): Finding<
 }
 
 function partsFinding(
-  code: 'PARTS_DOWN' | 'PARTS_IMPAIRED',
+  as: 'PARTS_DOWN' | 'PARTS_IMPAIRED',
   { health }: VerdictFacts,
   wanted: 'down' | 'degraded',
 ): Finding<FindingCode>[] {
   const parts = health
     .filter((part) => part.state === wanted && !isToldOtherwise(part))
     .map(({ name }) => name)
-  return parts.length === 0 ? [] : [found(code, { parts })]
+  return parts.length === 0 ? [] : [found(as, { parts })]
 }
 
 /** Copies are counted in findings of their own, and a disk's and a deaf network's words stand among the degraded. */
