@@ -86,3 +86,15 @@ test('a peer that has left the table makes room for another of its network [R-07
   assert.equal(await add('sybil/3', zero), true)
   assert.equal(await add('sybil/4', zero), false)
 })
+
+test('who stays is not forgotten for hundreds that come and go [R-07]', async () => {
+  const { zero, one, clock, add } = guardedTable()
+  assert.equal(await add('sybil/1', zero), true)
+  assert.equal(await add('sybil/2', zero), true)
+  for (let index = 0; index < 600; index++) {
+    await clock.advance(6_000)
+    assert.equal(await add(`sybil/passing ${index}`, one), true)
+    one.peers.pop()
+  }
+  assert.equal(await add('sybil/3', zero), false)
+})

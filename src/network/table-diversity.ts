@@ -10,8 +10,9 @@ export const PEERS_PER_NETWORK_MAX = 2
 const REGION_BITS = 6
 /** Between passing the check and standing in the table; who has not arrived by then is not awaited. */
 const ARRIVAL_MS = 5_000
-/** Peers remembered of a network, more than stand anywhere at once: two in each region; and of all networks. */
+/** Peers remembered of a network before those that are gone are forgotten; two in each region may stand at once. */
 const ADMITTED_PER_NETWORK_MAX = 2 * PEERS_PER_NETWORK_MAX * 2 ** REGION_BITS
+/** The one that was let in longest ago is forgotten for another. */
 const NETWORKS_MAX = 16_384
 
 interface TablePeer {
@@ -37,7 +38,7 @@ export interface GuardedTable {
 export class TableDiversity {
   readonly #clock: Clock
   readonly #networkOf: (peer: PeerId) => Promise<string | undefined>
-  /** By network; those long gone are forgotten first. */
+  /** By network. */
   readonly #admitted = new Map<string, Admitted>()
 
   constructor(parts: { clock: Clock; networkOf: (peer: PeerId) => Promise<string | undefined> }) {
@@ -53,7 +54,7 @@ export class TableDiversity {
       if (network === undefined) return answers(peer, options)
       if (!this.#hasRoom(kb.root, peer, network) || !(await answers(peer, options))) return false
       // Once more, because others may have come in while this one was asked.
-      return this.#hasRoom(kb.root, peer, network) && this.#admit(peer, network)
+      return this.#hasRoom(kb.root, peer, network) && this.#admit(kb.root, peer, network)
     }
   }
 
@@ -70,15 +71,22 @@ export class TableDiversity {
     return count < PEERS_PER_NETWORK_MAX
   }
 
-  #admit({ kadId }: TablePeer, network: string): true {
+  #admit(root: Bucket, { kadId }: TablePeer, network: string): true {
     const admitted: Admitted = this.#admitted.get(network) ?? new Map()
-    // The network spoken to last is forgotten last.
     this.#admitted.delete(network)
     this.#admitted.set(network, admitted)
+    const [oldest] = this.#admitted.keys()
+    if (this.#admitted.size > NETWORKS_MAX && oldest !== undefined) this.#admitted.delete(oldest)
+    if (admitted.size >= ADMITTED_PER_NETWORK_MAX) this.#forgetGone(root, admitted)
     admitted.set(nameOf(kadId), { kadId, at: this.#clock.monotonic() })
-    dropOldest(admitted, ADMITTED_PER_NETWORK_MAX)
-    dropOldest(this.#admitted, NETWORKS_MAX)
     return true
+  }
+
+  /** Not by age: who has stood there longest would be forgotten first, and could be doubled. */
+  #forgetGone(root: Bucket, admitted: Admitted): void {
+    const standing = new Set(peersOf(root).map((peer) => nameOf(peer.kadId)))
+    const oldest = this.#clock.monotonic() - ARRIVAL_MS
+    for (const [name, { at }] of admitted) if (at <= oldest && !standing.has(name)) admitted.delete(name)
   }
 }
 
@@ -124,11 +132,6 @@ function isSameStart(one: Uint8Array, other: Uint8Array, bits: number): boolean 
 
 function bitOf(id: Uint8Array, bit: number): boolean {
   return ((id[bit >> 3] ?? 0) & (128 >> (bit & 7))) !== 0
-}
-
-function dropOldest(entries: Map<string, unknown>, sizeMax: number): void {
-  const [oldest] = entries.keys()
-  if (entries.size > sizeMax && oldest !== undefined) entries.delete(oldest)
 }
 
 function nameOf(kadId: Uint8Array): string {

@@ -32,7 +32,7 @@ export function quickYamux(
     const factory = make()
     const create = factory.createStreamMuxer.bind(factory)
     factory.createStreamMuxer = (connection) => {
-      // Before the muxer listens: that is its order, too.
+      // Registered before the muxer's own, so that it is told before the streams hold the bytes.
       connection.addEventListener('message', ({ data }) => onReceived(data.byteLength))
       const muxer = create(connection)
       if (isAsWeKnow(muxer)) quicken(muxer, connection, onReceived)
