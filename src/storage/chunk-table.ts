@@ -9,6 +9,14 @@ export interface ChunkRow {
   offset: number | null
 }
 
+/** The row of a chunk in a pack. */
+export type PackedChunkRow = ChunkRow & { pack: number; offset: number }
+
+/** Whether a chunk stands in a pack. */
+export function isPacked(row: ChunkRow): row is PackedChunkRow {
+  return row.pack !== null && row.offset !== null
+}
+
 /** A live chunk in a pack. */
 export interface PackedRow {
   digest: Uint8Array

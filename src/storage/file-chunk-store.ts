@@ -10,7 +10,8 @@ import { ChunkFolder } from './chunk-folder.ts'
 import { ChunkPacks } from './chunk-packs.ts'
 import { sliceRange } from './chunk-range.ts'
 import type { ChunkRange, ChunkStore, ChunkStoreUsage } from './chunk-store.ts'
-import { type ChunkRow, ChunkTable } from './chunk-table.ts'
+import { ChunkSums } from './chunk-sums.ts'
+import { type ChunkRow, ChunkTable, isPacked, type PackedChunkRow } from './chunk-table.ts'
 import type { Disk } from './disk.ts'
 import { DiskRoom } from './disk-room.ts'
 import { ChunkCorruptError, ChunkNotFoundError, DiskError, StoreClosedError } from './errors.ts'
@@ -70,6 +71,7 @@ class FileChunkStore implements ChunkStore {
   readonly #files: ChunkFiles
   readonly #packs: ChunkPacks
   readonly #room: DiskRoom
+  readonly #sums = new ChunkSums()
   readonly #serial = new KeyedSerial()
   readonly #writes = new Slots(WRITES_MAX)
   readonly #reads = new Slots(READS_MAX)
@@ -129,6 +131,7 @@ class FileChunkStore implements ChunkStore {
           await this.#room.take(bytes.byteLength, this.#options.folder)
           if (bytes.byteLength <= PACKED_CHUNK_BYTES_MAX) await this.#packs.write(digest, bytes)
           else await this.#files.write(id, digest, bytes)
+          this.#sums.note(id, bytes)
           this.#count(bytes.byteLength, 1, bytes.byteLength > PACKED_CHUNK_BYTES_MAX)
           this.#parts.metrics.count('kizuna_chunks_stored_total')
           return 'stored'
@@ -249,7 +252,10 @@ class FileChunkStore implements ChunkStore {
   }
 
   async #matches(bytes: Uint8Array, id: ContentId): Promise<boolean> {
-    return contentIdFromDigest(await this.#digester.sha256(bytes)) === id
+    if (this.#sums.matches(id, bytes)) return true
+    if (contentIdFromDigest(await this.#digester.sha256(bytes)) !== id) return false
+    this.#sums.note(id, bytes)
+    return true
   }
 
   async #readPacked(id: ContentId, place: PackedChunkRow): Promise<Uint8Array> {
@@ -274,6 +280,7 @@ class FileChunkStore implements ChunkStore {
   }
 
   async #remove(id: ContentId, damaged: boolean): Promise<boolean> {
+    this.#sums.forget(id)
     const row = await this.#files.remove(id, digestOf(id), damaged)
     if (row === undefined) return false
     this.#count(row.size, -1, row.pack === null)
@@ -337,10 +344,4 @@ class FileChunkStore implements ChunkStore {
 /** Memory that is too short for what the row says is left alone. */
 function roomIn(into: Uint8Array | undefined, sizeBytes: number): Uint8Array | undefined {
   return into === undefined || into.byteLength < sizeBytes ? undefined : into.subarray(0, sizeBytes)
-}
-
-type PackedChunkRow = ChunkRow & { pack: number; offset: number }
-
-function isPacked(row: ChunkRow): row is PackedChunkRow {
-  return row.pack !== null && row.offset !== null
 }
