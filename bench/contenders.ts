@@ -9,6 +9,8 @@ export interface Contender {
   command: readonly string[]
   /** What the receiver, or the one who takes a file in, is asked to do. */
   role: string
+  /** Where the bytes are when a transfer ends; a file that is the store is served to others from there. */
+  endsIn?: 'nothing' | 'a file' | 'a file that is the store' | 'the store' | 'the store and a file'
   /** Why it cannot take part on this machine. */
   missing?: () => string | undefined
 }
@@ -31,16 +33,37 @@ function noLibtorrent(): string | undefined {
   return status === 0 ? undefined : 'not installed: Debian’s python3-libtorrent'
 }
 
+const kizuna = node('kizuna.ts')
+const tls = node('node-tls.ts')
+const others = { role: 'fetch', missing: notInstalled }
+
 /** One source, one receiver: the file verified and stored at the end, except with TLS alone. */
 export const transferContenders: readonly Contender[] = [
-  { name: 'Kizuna', command: node('kizuna.ts'), role: 'fetch' },
-  { name: 'Kizuna, libp2p streams only', command: node('kizuna.ts'), role: 'fetch-libp2p' },
-  { name: 'Node TLS, onread, not stored', command: node('node-tls.ts'), role: 'fetch' },
-  { name: 'Node TLS + SHA-256, one thread, not stored', command: node('node-tls.ts'), role: 'fetch-hashed' },
-  { name: 'js-libp2p stream, stock TLS', command: node('libp2p.ts'), role: 'fetch', missing: notInstalled },
-  { name: 'libtorrent, unencrypted', command: rasterbar, role: 'fetch', missing: noLibtorrent },
-  { name: 'WebTorrent', command: node('webtorrent.ts'), role: 'fetch', missing: notInstalled },
-  { name: 'Helia bitswap', command: node('helia.ts'), role: 'fetch', missing: notInstalled },
+  { name: 'Kizuna', command: kizuna, role: 'fetch', endsIn: 'the store and a file' },
+  { name: 'Kizuna, kept', command: kizuna, role: 'keep', endsIn: 'the store' },
+  {
+    name: 'Kizuna, libp2p streams only',
+    command: kizuna,
+    role: 'fetch-libp2p',
+    endsIn: 'the store and a file',
+  },
+  { name: 'Node TLS, onread, not stored', command: tls, role: 'fetch', endsIn: 'nothing' },
+  {
+    name: 'Node TLS + SHA-256, one thread, not stored',
+    command: tls,
+    role: 'fetch-hashed',
+    endsIn: 'nothing',
+  },
+  { name: 'js-libp2p stream, stock TLS', command: node('libp2p.ts'), ...others, endsIn: 'a file' },
+  {
+    name: 'libtorrent, unencrypted',
+    command: rasterbar,
+    role: 'fetch',
+    missing: noLibtorrent,
+    endsIn: 'a file that is the store',
+  },
+  { name: 'WebTorrent', command: node('webtorrent.ts'), ...others, endsIn: 'a file that is the store' },
+  { name: 'Helia bitswap', command: node('helia.ts'), ...others, endsIn: 'the store and a file' },
 ]
 
 /** Taking a file in, so that it can be served. */

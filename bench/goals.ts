@@ -9,6 +9,11 @@ export interface Goal {
 }
 
 export const transferGoals: readonly Goal[] = [
+  { ours: 'Kizuna, kept', theirs: 'Node TLS, onread, not stored', atLeast: 0.45 },
+  { ours: 'Kizuna, kept', theirs: 'Node TLS + SHA-256, one thread, not stored', atLeast: 0.9 },
+  { ours: 'Kizuna, kept', theirs: 'libtorrent, unencrypted', atLeast: 2.2 },
+  { ours: 'Kizuna, kept', theirs: 'WebTorrent', atLeast: 3.5 },
+  { ours: 'Kizuna, kept', theirs: 'Helia bitswap', atLeast: 40 },
   { ours: 'Kizuna', theirs: 'Node TLS, onread, not stored', atLeast: 0.45 },
   { ours: 'Kizuna', theirs: 'Node TLS + SHA-256, one thread, not stored', atLeast: 0.9 },
   { ours: 'Kizuna', theirs: 'libtorrent, unencrypted', atLeast: 2.2 },

@@ -14,6 +14,8 @@ export interface Sample {
 /** What a contender reached over all rounds. */
 export interface Standing {
   name: string
+  /** Where the bytes were at the end, when that differs among those compared. */
+  endsIn?: string
   /** Bytes a second, one for each round. */
   speeds: number[]
   /** Why there is none. */
@@ -33,7 +35,12 @@ export async function runRounds(
   options: { sample: Sample; folder: string; rounds: number; tell: (line: string) => void },
 ): Promise<Standing[]> {
   const standings = contenders.map(
-    (contender): Standing => ({ name: contender.name, speeds: [], reason: contender.missing?.() }),
+    ({ name, endsIn, missing }): Standing => ({
+      name,
+      ...(endsIn === undefined ? {} : { endsIn }),
+      speeds: [],
+      reason: missing?.(),
+    }),
   )
   for (let round = 1; round <= options.rounds; round++) {
     for (const [index, contender] of contenders.entries()) {
@@ -66,8 +73,12 @@ export async function transfer(contender: Contender, sample: Sample, folder: str
     const where = String(await source.said('where'))
     receiver = new ContenderProcess(contender.command, [contender.role, where, output, there as string])
     const seconds = await receiver.work()
-    const stores = !contender.name.endsWith('not stored')
-    if (stores && (await sha256OfFile(output)) !== sample.sha256)
+    if (contender.endsIn === 'the store') {
+      // What it kept is written out for the comparison when nobody else could give it.
+      await source.end()
+      await receiver.work()
+    }
+    if (contender.endsIn !== 'nothing' && (await sha256OfFile(output)) !== sample.sha256)
       throw new Error('The bytes are not the same.')
     return seconds
   } finally {

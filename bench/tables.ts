@@ -13,14 +13,20 @@ export function tableOf({ title, setting, standings, goals, table, picture }: Re
   const parts = [
     `## ${title}`,
     `${setting}.`,
-    ...(standings.length === 0
-      ? []
-      : [markdown(['', 'median', 'lowest to highest', 'Kizuna is'], rowsOf(standings))]),
+    ...(standings.length === 0 ? [] : [standingsTable(standings)]),
     ...(table === undefined ? [] : [markdown(table.head, table.rows)]),
     ...(goalRows.length === 0 ? [] : [markdown(['goal', 'ratio', 'wanted', ''], goalRows)]),
     ...(picture === undefined ? [] : [`![${title}](${picture})`]),
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+/** Where the bytes end has a column of its own where that differs. */
+function standingsTable(standings: readonly Standing[]): string {
+  const head = ['', 'median', 'lowest to highest', 'Kizuna is']
+  if (standings.every(({ endsIn }) => endsIn === undefined)) return markdown(head, rowsOf(standings))
+  const rows = rowsOf(standings).map((row, place) => [...row, standings[place]?.endsIn ?? ''])
+  return markdown([...head, 'at the end the bytes are in'], rows)
 }
 
 function rowsOf(standings: readonly Standing[]): string[][] {

@@ -1,7 +1,8 @@
 /**
  * One end of transfer.ts: `WAY seed FILE FOLDER` and `WAY fetch WHERE BYTES FOLDER`. Every way but TLS alone moves
- * chunks of 256 KiB, sixteen asked for at a time, checks each and writes it to a file; `node` is a whole node with its
- * store, its journal and the file at the end. `seed` says its processor time when it is asked (`ready`, a line, `seconds`).
+ * chunks of 256 KiB, sixteen asked for at a time, checks each and writes it to a file; `kept` is a whole node that ends
+ * with everything durable in its store, and `node` one that reads the whole, checks its hash and writes a file as well.
+ * `seed` says its processor time when it is asked (`ready`, a line, `seconds`).
  */
 import { createHash, hash } from 'node:crypto'
 import { once } from 'node:events'
@@ -12,6 +13,7 @@ import {
   read as readAt,
   readFileSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -56,6 +58,7 @@ const ways: Record<
   string,
   { seed: () => Promise<string>; fetch: (where: string) => Promise<() => Promise<void>> }
 > = {
+  kept: { seed: seedNode, fetch: keepByNode },
   node: { seed: seedNode, fetch: (where) => fetchByNode(where, true) },
   'node-streams': { seed: seedNode, fetch: (where) => fetchByNode(where, false) },
   direct: { seed: () => seedRequests(true), fetch: (where) => fetchByRequests(where, true) },
@@ -133,15 +136,25 @@ async function seedNode(): Promise<string> {
   return `${id}@${node.services.network.addresses()[0]}`
 }
 
+async function keepByNode(where: string): Promise<() => Promise<void>> {
+  const { node, id } = await connectedNode(where, true)
+  return () => node.services.content.keep(parseContentId(id))
+}
+
 async function fetchByNode(where: string, bulk: boolean): Promise<() => Promise<void>> {
-  const node = await startNode(third, bulk)
-  const [id = '', address = ''] = where.split('@')
-  await node.services.network.connect(address)
+  const { node, id } = await connectedNode(where, bulk)
   return async () => {
     const found = await node.services.content.retrieve(parseContentId(id), { reuse: true })
     await using output = await open(join(third, 'output'), 'w')
     for await (const piece of found.bytes) await output.writeFile(piece)
   }
+}
+
+async function connectedNode(where: string, bulk: boolean): Promise<{ node: Node; id: string }> {
+  const node = await startNode(third, bulk)
+  const [id = '', address = ''] = where.split('@')
+  await node.services.network.connect(address)
+  return { node, id }
 }
 
 async function startNetwork(folder: string, bulk: boolean): Promise<Network> {
@@ -177,11 +190,11 @@ async function seedRequests(bulk: boolean): Promise<string> {
     for (let at = 0; at < CHUNK_BYTES; at += FRAME_BYTES) yield chunk.subarray(at, at + FRAME_BYTES)
     pool.push(chunk)
   })
-  return `${digestsOf(first)}@${network.addresses()[0]}`
+  return `${network.addresses()[0]}@${keepDigestsOf(first, second)}`
 }
 
 async function fetchByRequests(where: string, bulk: boolean): Promise<() => Promise<void>> {
-  const [digests = '', address = ''] = where.split('@')
+  const { address, digests } = chunksAt(where)
   const network = await startNetwork(third, bulk)
   const peer = await network.connect(address)
   const ask = async (index: number, chunk: Uint8Array) => {
@@ -198,7 +211,7 @@ async function fetchByRequests(where: string, bulk: boolean): Promise<() => Prom
     await ask(0, new Uint8Array(CHUNK_BYTES))
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  return () => fetchAll(Buffer.from(digests, 'base64'), ask)
+  return () => fetchAll(digests, ask)
 }
 
 /** Sixteen at a time; each checked and written before the next is asked for. */
@@ -225,13 +238,22 @@ function check(digests: Buffer, index: number, chunk: Uint8Array): void {
   if (!hash('sha256', chunk, 'buffer').equals(expected)) throw new Error(`Chunk ${index} is wrong.`)
 }
 
-function digestsOf(file: string): string {
+/** Puts the digests of the file's chunks into a file of their own, too many for a command line; its path. */
+function keepDigestsOf(file: string, folder: string): string {
   const bytes = readFileSync(file)
   const digests: Buffer[] = []
   for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
     digests.push(hash('sha256', bytes.subarray(at, at + CHUNK_BYTES), 'buffer'))
   }
-  return Buffer.concat(digests).toString('base64')
+  const path = join(folder, 'digests')
+  writeFileSync(path, Buffer.concat(digests))
+  return path
+}
+
+/** Where the chunks are had and what they have to be: the address has no “@”, the path may. */
+function chunksAt(where: string): { address: string; digests: Buffer } {
+  const at = where.indexOf('@')
+  return { address: where.slice(0, at), digests: readFileSync(where.slice(at + 1)) }
 }
 
 /** A host of js-libp2p as it comes, with its own TLS or ours. */
@@ -278,11 +300,11 @@ async function seedStream(native: boolean): Promise<string> {
       void pump()
     })
   })
-  return `${digestsOf(first)}@${host.getMultiaddrs()[0]}`
+  return `${host.getMultiaddrs()[0]}@${keepDigestsOf(first, second)}`
 }
 
 async function fetchByStream(where: string, native: boolean): Promise<() => Promise<void>> {
-  const [digests = '', address = ''] = where.split('@')
+  const { address, digests } = chunksAt(where)
   const { multiaddr } = await import('@multiformats/multiaddr')
   const host = await bareHost(native)
   const stream = await (await host.dial(multiaddr(address))).newStream(PROTOCOL)
@@ -310,7 +332,7 @@ async function fetchByStream(where: string, native: boolean): Promise<() => Prom
       question.writeUInt32BE(index)
       stream.send(question)
     })
-  return () => fetchAll(Buffer.from(digests, 'base64'), ask)
+  return () => fetchAll(digests, ask)
 }
 
 async function seedTls(): Promise<string> {

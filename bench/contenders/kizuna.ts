@@ -8,6 +8,7 @@ import { silentLogger } from '../../src/core/log.ts'
 import { createMetrics } from '../../src/core/metrics.ts'
 import { SystemRandom } from '../../src/core/random.ts'
 import {
+  type ContentId,
   createNode,
   type DurabilityPolicy,
   loadConfig,
@@ -26,6 +27,7 @@ const roles: Record<string, () => Promise<void>> = {
   capped,
   fetch: () => fetch(),
   'fetch-libp2p': () => fetch(overLibp2p),
+  keep,
   publish,
   parity,
 }
@@ -48,15 +50,29 @@ async function capped(): Promise<void> {
 }
 
 async function fetch(seams: typeof overLibp2p | undefined = undefined): Promise<void> {
+  const { node, id, output } = await connectedNode(seams)
+  await timed(() => writeOut(node, id, output))
+}
+
+/** As a member does that keeps it for others; a second sign lets it be written to a file from there. */
+async function keep(): Promise<void> {
+  const { node, id, output } = await connectedNode()
+  await timed(() => node.services.content.keep(id))
+  await timed(() => writeOut(node, id, output))
+}
+
+async function connectedNode(seams?: typeof overLibp2p) {
   const [where = '', output = '', folder = ''] = wordsOf(3)
   const node = await startNode(folder, {}, seams)
   const [id = '', ...addresses] = where.split('@')
   for (const address of addresses) await node.services.network.connect(address)
-  await timed(async () => {
-    const found = await node.services.content.retrieve(parseContentId(id), { reuse: true })
-    await using file = await open(output, 'w')
-    for await (const piece of found.bytes) await file.writeFile(piece)
-  })
+  return { node, id: parseContentId(id), output }
+}
+
+async function writeOut(node: Node, id: ContentId, output: string): Promise<void> {
+  const found = await node.services.content.retrieve(id, { reuse: true })
+  await using file = await open(output, 'w')
+  for await (const piece of found.bytes) await file.writeFile(piece)
 }
 
 /** As where no direct connection can be had: everything comes over streams of libp2p. */
