@@ -1,31 +1,21 @@
 import type { BufferPool } from '../core/buffer-pool.ts'
-import type { Clock, Timer } from '../core/clock.ts'
+import type { Timer } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import type { Digester } from '../core/digester.ts'
 import { isKizunaError } from '../core/kizuna-error.ts'
-import type { Metrics } from '../core/metrics.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
 import { fetchChunk } from './chunk-fetch.ts'
-import { type Attempt, type ChunkWish, keepPartial, liarsAbout, newWish, suspect } from './chunk-wish.ts'
-import type { PartialChunk } from './partial-chunk.ts'
-import { MOVED_BYTES, SourceChoice } from './source-choice.ts'
-import { reasonOf, type Source, type SourcePool } from './source-pool.ts'
-
-export type PeerReport = 'good-chunk' | 'bad-chunk' | 'misbehaved' | 'slow' | 'timeout' | 'refused' | 'forged'
+import { type Attempt, type ChunkWish, keepPartial, newWish } from './chunk-wish.ts'
+import { MOVED_BYTES, type Moment, SourceChoice } from './source-choice.ts'
+import { SourceJudge, type SourceJudgeParts } from './source-judge.ts'
+import type { Source } from './source-pool.ts'
 
 /** What a scheduler needs. */
-export interface ChunkSchedulerParts {
+export interface ChunkSchedulerParts extends SourceJudgeParts {
   network: Network
-  clock: Clock
-  metrics: Metrics
   digester: Digester
   buffers: BufferPool
-  pool: SourcePool
-  /** Tells the reputation. */
-  report: (peer: PeerId, what: PeerReport) => void
-  /** A peer alone sent wrong bytes for this chunk. */
-  onBadChunk: (id: ContentId, peer: PeerId) => void
 }
 
 /** How one scheduler works, and whom it tells. */
@@ -51,14 +41,17 @@ export class ChunkScheduler {
   readonly #parts: ChunkSchedulerParts
   readonly #options: ChunkSchedulerOptions
   readonly #choice: SourceChoice
+  readonly #judge: SourceJudge
   readonly #wanted = new Map<ContentId, ChunkWish>()
   #timer: Timer | undefined
+  #timerAt = Infinity
   #pumpQueued = false
 
   constructor(parts: ChunkSchedulerParts, options: ChunkSchedulerOptions) {
     this.#parts = parts
     this.#options = options
     this.#choice = new SourceChoice(parts, options)
+    this.#judge = new SourceJudge(parts)
     options.signal.addEventListener('abort', () => this.#close(), { once: true })
   }
 
@@ -102,7 +95,7 @@ export class ChunkScheduler {
 
   /** Peers that send something now. */
   get activePeers(): number {
-    return this.#choice.activePeers(this.#wanted.values())
+    return this.#choice.activePeers(this.#wanted.values(), this.#choice.moment())
   }
 
   /** Looks what can be asked of whom; called whenever something changed. Many calls in one turn run it once. */
@@ -116,63 +109,82 @@ export class ChunkScheduler {
   }
 
   #assign(): void {
-    const { pool, clock } = this.#parts
+    const { pool } = this.#parts
     if (this.#wanted.size === 0) return
-    pool.probe([...this.#wanted.keys()])
-    for (const { attempts } of this.#wanted.values()) for (const attempt of attempts) this.#noteQuiet(attempt)
-    const idle = [...this.#wanted.values()]
-      .filter((wanted) => this.#choice.needsAnother(wanted))
-      .map((wanted) => ({ wanted, sources: this.#choice.sourcesOf(wanted) }))
-    const head = Math.min(...[...this.#wanted.values()].map(({ order }) => order))
-    idle.sort(
-      (a, b) =>
-        Number(b.wanted.order === head) - Number(a.wanted.order === head) ||
-        a.sources.length - b.sources.length ||
-        a.wanted.order - b.wanted.order,
-    )
+    pool.probe(this.#wanted)
+    const moment = this.#noteAllQuiet()
+    const head = this.#head()
+    let someFree = this.#choice.someFree(moment)
     let unassigned = 0
-    for (const { wanted, sources } of idle) {
-      if (wanted.attempts.length === 0) this.#noteStuck(wanted, sources)
-      const atOnce = this.#choice.firstAtOnce(wanted, head)
+    for (const wanted of this.#inTurn(moment, head, someFree)) {
+      if (wanted.attempts.length === 0) this.#noteStuck(wanted)
+      const atOnce = someFree ? this.#choice.firstAtOnce(wanted, head) : 0
       let asked = 0
       for (; asked < atOnce; asked++) {
-        const source = this.#choice.best(wanted, sources, this.activePeers)
+        const source = this.#choice.best(wanted, this.#wanted.values(), moment)
         if (source === undefined) break
         this.#start(wanted, source)
       }
-      if (asked === 0 && wanted.attempts.length === 0) unassigned++
+      if (asked > 0) someFree = this.#choice.someFree(moment)
+      else if (wanted.attempts.length === 0) unassigned++
     }
     const next = Math.min(
-      this.#askTwice(unassigned, head),
-      this.#choice.nextQuietAt(this.#wanted.values()),
+      someFree ? this.#askTwice(unassigned, head, moment) : Infinity,
+      this.#choice.nextQuietAt(this.#wanted.values(), moment),
       pool.nextRetryAt() ?? Infinity,
     )
-    this.#timer?.stop()
-    this.#timer = undefined
-    if (next === Infinity) return
-    this.#timer = clock.after(Math.max(next - clock.monotonic(), 1), () => this.pump())
+    this.#lookAgainAt(next, moment)
   }
 
-  #noteStuck(wanted: ChunkWish, sources: readonly Source[]): void {
-    const stuck = sources.length === 0
+  /** Chunks that nobody sends: what everything waits for, then the rarest; their order is of no matter while nobody is free. */
+  #inTurn(moment: Moment, head: number, someFree: boolean): ChunkWish[] {
+    const idle: ChunkWish[] = []
+    for (const wanted of this.#wanted.values())
+      if (this.#choice.needsAnother(wanted, moment)) idle.push(wanted)
+    if (!someFree || idle.length < 2) return idle
+    for (const wanted of idle) wanted.sources = this.#choice.countSources(wanted)
+    return idle.sort(
+      (a, b) =>
+        Number(b.order === head) - Number(a.order === head) || a.sources - b.sources || a.order - b.order,
+    )
+  }
+
+  /** The place in the stream that everything waits for. */
+  #head(): number {
+    let head = Infinity
+    for (const { order } of this.#wanted.values()) if (order < head) head = order
+    return head
+  }
+
+  /** A timer that comes early only makes us look once more; setting it anew each time would cost more. */
+  #lookAgainAt(at: number, { now }: Moment): void {
+    if (at >= this.#timerAt) return
+    this.#timer?.stop()
+    this.#timerAt = at
+    this.#timer = this.#parts.clock.after(Math.max(at - now, 1), () => {
+      this.#timerAt = Infinity
+      this.pump()
+    })
+  }
+
+  #noteStuck(wanted: ChunkWish): void {
+    const stuck = this.#choice.countSources(wanted, 1) === 0
     if (stuck && !wanted.stuck) this.#options.onStuck(wanted.id)
     wanted.stuck = stuck
   }
 
   /** Asks another peer for what holds everything up; returns when the next such chunk comes due. */
-  #askTwice(unassigned: number, head: number): number {
-    const now = this.#parts.clock.monotonic()
+  #askTwice(unassigned: number, head: number, moment: Moment): number {
     let next = Infinity
     for (const wanted of this.#wanted.values()) {
       const isUrgent = wanted.order === head
-      if ((unassigned > 0 && !isUrgent) || !this.#choice.mayAskAnother(wanted, isUrgent)) continue
-      const sources = this.#choice.sourcesOf(wanted)
+      if ((unassigned > 0 && !isUrgent) || !this.#choice.mayAskAnother(wanted, isUrgent, moment)) continue
       const ramp = this.#choice.othersAtOnce(wanted)
       for (let asked = 0; asked < ramp; asked++) {
-        const source = this.#choice.best(wanted, sources, this.activePeers)
+        const source = this.#choice.best(wanted, this.#wanted.values(), moment)
         if (source === undefined) break
-        const dueAt = asked === 0 ? this.#choice.askAnotherAt(wanted, source) : now
-        if (dueAt <= now) this.#start(wanted, source)
+        const dueAt = asked === 0 ? this.#choice.askAnotherAt(wanted, source) : moment.now
+        if (dueAt <= moment.now) this.#start(wanted, source)
         else {
           next = Math.min(next, dueAt)
           break
@@ -182,12 +194,23 @@ export class ChunkScheduler {
     return next
   }
 
-  #noteQuiet(attempt: Attempt): void {
+  /** Doubts who does not move; the moment in which everything else is decided. */
+  #noteAllQuiet(): Moment {
+    let moment = this.#choice.moment()
+    for (const { attempts } of this.#wanted.values()) {
+      for (const attempt of attempts) if (this.#noteQuiet(attempt, moment)) moment = this.#choice.moment()
+    }
+    return moment
+  }
+
+  /** True when it was doubted now, after which others may be the fastest. */
+  #noteQuiet(attempt: Attempt, moment: Moment): boolean {
     // While nobody has sent anything, it may be our own line that is quiet.
-    if (attempt.doubted || !Number.isFinite(this.#parts.pool.fastestMs) || !this.#choice.isQuiet(attempt))
-      return
+    if (attempt.doubted || !Number.isFinite(moment.fastestMs) || !this.#choice.isQuiet(attempt, moment))
+      return false
     attempt.doubted = true
     this.#parts.pool.doubt(attempt.source)
+    return true
   }
 
   #start(wanted: ChunkWish, source: Source): void {
@@ -204,7 +227,7 @@ export class ChunkScheduler {
     source.inFlight++
     void this.#run(wanted, attempt).finally(() => {
       source.inFlight--
-      wanted.attempts = wanted.attempts.filter((other) => other !== attempt)
+      wanted.attempts.splice(wanted.attempts.indexOf(attempt), 1)
       this.pump()
     })
   }
@@ -230,12 +253,11 @@ export class ChunkScheduler {
       },
     )
     if (outcome.kind !== 'right' && outcome.kind !== 'stopped') wanted.failures++
-    if (outcome.kind === 'code') this.#noteCode(wanted, source, outcome.code, outcome.retryAfterMs)
-    else if (outcome.kind === 'wrong') this.#noteWrong(wanted, source, outcome.partial)
+    if (outcome.kind === 'code') this.#judge.code(wanted, source, outcome)
+    else if (outcome.kind === 'wrong') this.#judge.wrong(wanted, source, outcome.partial)
     else if (outcome.kind === 'right') {
       if (this.#wanted.get(wanted.id) !== wanted) return
-      this.#noteGood(attempt, outcome)
-      this.#accuse(wanted, outcome.bytes)
+      this.#judge.good(wanted, attempt, outcome)
       this.#options.onVerified(wanted.id, outcome.bytes, source.peer)
       this.#settle(wanted, outcome.bytes, attempt)
     } else {
@@ -243,76 +265,8 @@ export class ChunkScheduler {
         keepPartial(wanted, outcome.partial)
       if (outcome.kind === 'stopped') return
       if (outcome.error === undefined) pool.noteFailure(source, 'connection-lost')
-      else this.#noteError(source, outcome.error, outcome.stalled)
+      else this.#judge.failure(source, outcome.error, outcome.stalled)
     }
-  }
-
-  #noteCode(wanted: ChunkWish, source: Source, code: string, retryAfterMs: number): void {
-    const { pool } = this.#parts
-    if (code === 'RETRIEVE_BUSY') pool.noteBusy(source, retryAfterMs)
-    else if (code === 'RETRIEVE_UNAUTHORISED') {
-      source.excluded = 'refused'
-      source.knownHolder = true
-      source.reason = 'refused'
-    } else if (code === 'RETRIEVE_INVALID_RANGE' && wanted.partial !== undefined) {
-      suspect(wanted, wanted.partial)
-    } else {
-      pool.noteMissing(source, wanted.id)
-      source.damaged ||= code === 'RETRIEVE_DAMAGED'
-      if (source.damaged) source.reason = 'damaged'
-    }
-  }
-
-  #noteError(source: Source, error: unknown, stalled: boolean): void {
-    const reason = stalled ? 'timeout' : reasonOf(error)
-    if (reason === 'timeout') this.#parts.report(source.peer, 'timeout')
-    this.#parts.metrics.count('kizuna_chunk_fetch_failures_total', { reason })
-    if (isKizunaError(error) && error.kind === 'busy') this.#parts.pool.noteBusy(source, 500)
-    else if (reason === 'refused' || reason === 'misbehaved') {
-      source.excluded = 'refused'
-      source.reason = reason
-      if (reason === 'misbehaved') {
-        this.#parts.pool.condemn(source, reason)
-        this.#parts.report(source.peer, 'misbehaved')
-      }
-    } else this.#parts.pool.noteFailure(source, reason)
-  }
-
-  /** Wrong bytes: a single sender is to blame; of several nobody knows who yet, so the chunk starts anew. */
-  #noteWrong(wanted: ChunkWish, source: Source, partial: PartialChunk): void {
-    this.#parts.metrics.count('kizuna_chunk_fetch_failures_total', { reason: 'corrupt' })
-    const { senders } = partial
-    if (senders.size === 0 || (senders.size === 1 && senders.has(source.peer))) {
-      wanted.partial = undefined
-      this.#blame(wanted.id, source.peer)
-    } else {
-      suspect(wanted, partial)
-      // Going on from what a liar sent happens to the best.
-      if (!this.#parts.pool.isProven(source)) this.#parts.pool.doubt(source)
-    }
-  }
-
-  #accuse(wanted: ChunkWish, right: Uint8Array): void {
-    for (const peer of liarsAbout(wanted, right)) this.#blame(wanted.id, peer)
-  }
-
-  #blame(id: ContentId, peer: PeerId): void {
-    const source = this.#parts.pool.get(peer)
-    if (source !== undefined) this.#parts.pool.condemn(source, 'corrupt')
-    this.#parts.report(peer, 'bad-chunk')
-    this.#parts.onBadChunk(id, peer)
-  }
-
-  #noteGood(attempt: Attempt, { bytes, sentBytes }: { bytes: Uint8Array; sentBytes: number }): void {
-    const { source, startedAt } = attempt
-    source.chunks++
-    // Whoever adds the last bytes to what others sent has shown nothing yet.
-    if (sentBytes * 2 > bytes.byteLength) {
-      this.#parts.pool.noteGood(source, this.#parts.clock.monotonic() - startedAt)
-      this.#parts.report(source.peer, 'good-chunk')
-    }
-    this.#parts.metrics.count('kizuna_chunks_fetched_total')
-    this.#parts.metrics.count('kizuna_chunk_bytes_fetched_total', {}, bytes.byteLength)
   }
 
   /** @param winner asked later than others, who then have something to make up for. */
@@ -321,13 +275,14 @@ export class ChunkScheduler {
     this.#wanted.delete(wanted.id)
     for (const attempt of wanted.attempts) {
       if (winner !== undefined && attempt.startedAt <= winner.startedAt && attempt !== winner) {
-        this.#noteQuiet(attempt)
+        this.#noteQuiet(attempt, this.#choice.moment())
       }
       if (attempt !== winner) attempt.controller.abort()
     }
     for (let others = wanted.readers; others > 1; others--) this.#parts.buffers.share(bytes)
     wanted.resolve(bytes)
-    this.pump()
+    // The winner's place is free in a moment, and then everything is looked at anyway.
+    if (winner === undefined) this.pump()
   }
 
   #release(wanted: ChunkWish, reason: unknown): void {

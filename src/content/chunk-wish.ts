@@ -31,6 +31,8 @@ export interface ChunkWish {
   suspects: PartialChunk[]
   /** Attempts that failed; the more, the more are asked at once. */
   failures: number
+  /** How many might give it, when last counted. */
+  sources: number
   /** Nobody can give it now. */
   stuck: boolean
   users: number
@@ -46,16 +48,21 @@ export function newWish(id: ContentId, order: number): ChunkWish {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   // Somebody may have stopped waiting for it; that is no unhandled error.
   promise.catch(() => {})
-  const nothing = {
+  return {
+    id,
+    order,
     attempts: [],
     partial: undefined,
     suspects: [],
     failures: 0,
+    sources: 0,
     stuck: false,
     users: 0,
     readers: 0,
+    promise,
+    resolve,
+    reject,
   }
-  return { id, order, ...nothing, promise, resolve, reject }
 }
 
 /**
@@ -74,6 +81,7 @@ export function suspect(wish: ChunkWish, partial: PartialChunk): void {
 }
 
 /** Those who sent something else than the right bytes in their place. */
-export function liarsAbout(wish: ChunkWish, right: Uint8Array): Set<PeerId> {
+export function liarsAbout(wish: ChunkWish, right: Uint8Array): Iterable<PeerId> {
+  if (wish.suspects.length === 0) return []
   return new Set(wish.suspects.splice(0).flatMap((partial) => partial.liars(right)))
 }

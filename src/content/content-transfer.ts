@@ -2,21 +2,20 @@ import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import type { Digester } from '../core/digester.ts'
-import { isKizunaError } from '../core/kizuna-error.ts'
 import type { Logger } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
-import { readPooled } from '../storage/read-pooled.ts'
 import { PROGRESS_BYTES_MIN, PROGRESS_MS } from './chunk-fetch.ts'
-import { ChunkScheduler, type PeerReport } from './chunk-scheduler.ts'
+import { ChunkScheduler } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
-import type { AskedPeer } from './errors.ts'
 import { findSources } from './find-sources.ts'
 import type { Holdings } from './holdings.ts'
 import type { PeerDoubts } from './peer-doubts.ts'
+import { readOwnChunk } from './read-own-chunk.ts'
+import type { PeerReport } from './source-judge.ts'
 import { SourcePool } from './source-pool.ts'
 import { collectShards, type Stripe } from './stripe-rebuild.ts'
 import { mayStillCome, whyTransferEnds } from './transfer-end.ts'
@@ -136,23 +135,34 @@ export class ContentTransfer {
     return this.#scheduler.activePeers
   }
 
-  asked(): AskedPeer[] {
-    return this.#pool.asked()
-  }
-
-  /** How many chunks each peer has sent; for tests and `doctor`. */
-  served(): Map<PeerId, number> {
-    return new Map([...this.#pool.all()].map(({ peer, chunks }) => [peer, chunks]))
-  }
-
   /**
    * A chunk's verified bytes; those fetched are stored here as well. The caller is a user of them (`buffer-pool.ts`).
    * @throws the one error that ended the transfer.
    */
   async get(id: ContentId, options: { order: number; signal?: AbortSignal }): Promise<Uint8Array> {
     this.#ending.signal.throwIfAborted()
-    const local = await this.readLocal(id)
-    if (local !== undefined) return local
+    return (await this.#readLocal(id)) ?? this.#fetch(id, options)
+  }
+
+  /**
+   * Resolves when the chunk is whole and durable on this disk, fetched if need be.
+   * @throws the one error that ended the transfer; what the store says, such as DiskFullError.
+   */
+  async store(id: ContentId, options: { order: number; signal?: AbortSignal }): Promise<void> {
+    this.#ending.signal.throwIfAborted()
+    const { buffers, chunks } = this.#parts
+    const local = await this.#readLocal(id)
+    if (local !== undefined) return buffers.release(local)
+    const bytes = await this.#fetch(id, options)
+    try {
+      // Rebuilt ones may not have been asked to be stored.
+      await (this.#unstored.stored(bytes) ?? chunks.put(id, bytes))
+    } finally {
+      buffers.release(bytes)
+    }
+  }
+
+  async #fetch(id: ContentId, options: { order: number; signal?: AbortSignal }): Promise<Uint8Array> {
     this.#ending.signal.throwIfAborted()
     await this.#unstored.room()
     this.#ending.signal.throwIfAborted()
@@ -162,25 +172,11 @@ export class ContentTransfer {
     return promise
   }
 
-  /** The chunk from our own disk; undefined when it is not there, damaged, or cannot be read now. */
-  async readLocal(id: ContentId): Promise<Uint8Array | undefined> {
-    const { chunks, isKept, onDamaged } = this.#parts
-    const sizeBytes = await chunks.sizeOf(id)
-    if (sizeBytes === undefined) {
-      if (!isKept(id)) return undefined
-      this.#damagedHere = true
-      onDamaged(id)
-      return undefined
-    }
-    try {
-      return await readPooled(this.#parts, id, { sizeBytes })
-    } catch (error) {
-      if (isKizunaError(error, 'CHUNK_NOT_FOUND')) return undefined
-      if (!isKizunaError(error, 'CHUNK_CORRUPT') && !isKizunaError(error, 'DISK_ERROR')) throw error
-      this.#damagedHere = true
-      onDamaged(id)
-      return undefined
-    }
+  /** From our own disk; undefined when it is not there whole. */
+  async #readLocal(id: ContentId): Promise<Uint8Array | undefined> {
+    const { bytes, isDamaged } = await readOwnChunk(this.#parts, id)
+    this.#damagedHere ||= isDamaged
+    return bytes
   }
 
   /** Waits until everything fetched is on the disk. */

@@ -7,7 +7,6 @@ import type { Metrics } from '../core/metrics.ts'
 import { type PeerId, peerIdFromPublicKey, type SigningKey, verifySignature } from '../core/signing-key.ts'
 import type { Network } from '../network/network.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
-import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
 import { corruptionNoticeBytes, signCorruptionNotice } from './corruption-notice.ts'
 import { sendCorruptionNotice } from './dds-client.ts'
@@ -16,6 +15,7 @@ import { idFromWire } from './dds-protocol.ts'
 import { UnauthorisedPeerError } from './errors.ts'
 import type { Holdings } from './holdings.ts'
 import { PeerBuckets } from './peer-buckets.ts'
+import type { PeerReport } from './source-judge.ts'
 
 /** Others told about one wrong chunk: the holder and some who keep it too. */
 const NOTIFIED_MAX = 8

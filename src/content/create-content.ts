@@ -15,7 +15,6 @@ import { ANNOUNCE_FIRST, ANNOUNCE_LATER, Announcer } from './announcer.ts'
 import { AuditAnswers } from './audit-answers.ts'
 import { AuditLedger } from './audit-ledger.ts'
 import { Auditor } from './auditor.ts'
-import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
 import type { Content } from './content.ts'
 import { type ContentOptions, contentOptions } from './content-options.ts'
@@ -38,6 +37,7 @@ import { listFolder, publishFolder } from './publish-folder.ts'
 import { Replicator } from './replicator.ts'
 import { RETRIEVE_TIMEOUT_MS, retrieveContent } from './retrieve-content.ts'
 import { Scrubber } from './scrubber.ts'
+import type { PeerReport } from './source-judge.ts'
 
 /** What content is built on. */
 export interface ContentParts {
@@ -64,7 +64,7 @@ export interface ContentParts {
 
 /** The content service over its parts; call `start` before use. */
 export function createContent(parts: ContentParts, given: Partial<ContentOptions> = {}): Content {
-  const { network, chunks, clock, metrics, digester = inlineDigester, buffers = sharedBuffers } = parts
+  const { network, clock, metrics, digester = inlineDigester, buffers = sharedBuffers } = parts
   const log = parts.log.named('content')
   const leases = parts.leases ?? new ChunkLeases()
   const options = contentOptions(given, network.peerId)
@@ -123,7 +123,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
   const openTransfer = (transfer: Omit<ConstructorParameters<typeof ContentTransfer>[1], 'peersMax'>) =>
     new ContentTransfer(transferParts, { ...transfer, peersMax: options.peersMax })
   const manifests = new ManifestReader({ buffers, openTransfer })
-  const keepParts = { self: network.peerId, chunks, buffers, kept, leases, openTransfer, manifests }
+  const keepParts = { self: network.peerId, kept, leases, openTransfer, manifests }
   const fetchForSpace: Parameters<typeof handleDdsRequests>[0]['fetchForSpace'] = (
     facts,
     ids,

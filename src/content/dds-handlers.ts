@@ -11,7 +11,6 @@ import type { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import { readPooled } from '../storage/read-pooled.ts'
 import type { AuditAnswers } from './audit-answers.ts'
-import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community } from './community.ts'
 import type { CorruptionNotices } from './corruption-notices.ts'
 import {
@@ -44,6 +43,7 @@ import type { DdsServer } from './dds-server.ts'
 import { NotServingError, UnauthorisedPeerError } from './errors.ts'
 import type { Holdings } from './holdings.ts'
 import type { KeptObjects } from './kept-objects.ts'
+import type { PeerReport } from './source-judge.ts'
 
 /** Chunks being sent at once; whoever comes then is told when to come again. */
 const SERVED_AT_ONCE_MAX = 64

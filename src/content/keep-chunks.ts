@@ -1,8 +1,6 @@
-import type { BufferPool } from '../core/buffer-pool.ts'
 import type { ContentId } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { ChunkLeases } from '../storage/chunk-leases.ts'
-import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { ObjectFacts } from './dds-protocol.ts'
 import type { Keeper, KeptObjects } from './kept-objects.ts'
 import type { ManifestReader, OpenTransfer } from './manifest-reader.ts'
@@ -12,8 +10,6 @@ const AT_ONCE_MAX = 16
 
 /** What keeping needs. */
 export interface KeepChunksParts {
-  chunks: ChunkStore
-  buffers: BufferPool
   kept: KeptObjects
   leases: ChunkLeases
   manifests: ManifestReader
@@ -48,45 +44,46 @@ export async function* keepChunks(
     stripeOf: (id) => manifest.stripeOf(id),
   })
   const lease = parts.leases.hold()
-  const keep = async (id: ContentId, order: number): Promise<ContentId> => {
-    lease.add(id)
-    const bytes = await transfer.get(id, { order })
-    try {
-      await parts.chunks.put(id, bytes)
-    } finally {
-      parts.buffers.release(bytes)
-    }
-    const { expiresAt, guessed } = input
-    await parts.kept.keep(facts, keeper, [id], {
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-      ...(guessed === undefined ? {} : { guessed }),
-    })
-    return id
+  const { expiresAt, guessed } = input
+  const keepOptions = {
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(guessed === undefined ? {} : { guessed }),
   }
   const wanted = new Set(input.ids)
   // Whoever keeps a part must be able to repair the whole.
   const waiting = [...new Set([facts.root, ...manifest.shape.pageIds, ...input.ids])]
-  const running = new Map<ContentId, Promise<ContentId>>()
-  let order = 0
+  let stored: ContentId[] = []
+  let next = 0
+  let running = 0
   let failure: { error: unknown } | undefined
+  let change = Promise.withResolvers<void>()
+  const store = async (id: ContentId, order: number) => {
+    lease.add(id)
+    try {
+      await transfer.store(id, { order })
+      stored.push(id)
+    } catch (error) {
+      failure ??= { error }
+    }
+    running--
+    change.resolve()
+  }
   try {
-    while (waiting.length > 0 || running.size > 0) {
-      while (running.size < AT_ONCE_MAX && failure === undefined) {
-        const id = waiting.shift()
+    while (true) {
+      for (; running < AT_ONCE_MAX && failure === undefined; running++) {
+        const id = waiting[next]
         if (id === undefined) break
-        running.set(id, keep(id, order++))
+        void store(id, next++)
       }
-      const settled = [...running].map(([id, kept]) =>
-        kept.then(
-          () => ({ id, error: undefined }),
-          (error: unknown) => ({ id, error: error ?? new Error('no reason given') }),
-        ),
-      )
-      if (settled.length === 0) break
-      const { id, error } = await Promise.race(settled)
-      running.delete(id)
-      if (error !== undefined) failure ??= { error }
-      else if (wanted.has(id)) yield id
+      if (running === 0 && stored.length === 0) break
+      if (stored.length === 0) await change.promise
+      change = Promise.withResolvers()
+      // What came together is written down together.
+      const ids = stored
+      stored = []
+      if (ids.length === 0) continue
+      await parts.kept.keep(facts, keeper, ids, keepOptions)
+      for (const id of ids) if (wanted.has(id)) yield id
     }
   } finally {
     transfer.close()

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { ContentId } from '../core/content-id.ts'
 import { PROGRESS_BYTES_MIN } from './chunk-fetch.ts'
 import type { Attempt, ChunkWish } from './chunk-wish.ts'
 import type { Source, SourcePool } from './source-pool.ts'
@@ -19,6 +20,14 @@ const SILENT_MS_MIN = 100
 const QUIET_MS_MAX = 60_000
 export const MOVED_BYTES = PROGRESS_BYTES_MIN / 2
 
+/** What every question asked in one turn shares: looking at the time and at all peers anew for each would cost more than deciding. */
+export interface Moment {
+  /** `clock.monotonic()` */
+  now: number
+  /** The pool's `fastestMs`. */
+  fastestMs: number
+}
+
 /**
  * Which peer to ask for a chunk, and when to ask another one besides: fast peers more, slow ones less, doubtful ones
  * only for what nobody else has, and nobody can keep a chunk from us by accepting the request and sitting on it.
@@ -27,6 +36,9 @@ export class SourceChoice {
   readonly #clock: Clock
   readonly #pool: SourcePool
   readonly #peersMax: number
+  /** Filled anew by each question. */
+  readonly #active = new Set<Source>()
+  readonly #holders: Source[] = []
 
   constructor(parts: { clock: Clock; pool: SourcePool }, options: { peersMax: number }) {
     this.#clock = parts.clock
@@ -34,78 +46,115 @@ export class SourceChoice {
     this.#peersMax = options.peersMax
   }
 
-  /** Peers that send something now; one that only holds a place takes it from nobody. */
-  activePeers(wishes: Iterable<ChunkWish>): number {
-    const active = new Set<Source>()
-    for (const { attempts } of wishes) {
-      for (const attempt of attempts) if (!this.#isSilent(attempt)) active.add(attempt.source)
-    }
-    return active.size
+  moment(): Moment {
+    return { now: this.#clock.monotonic(), fastestMs: this.#pool.fastestMs }
   }
 
-  /** Peers that may have it, are up, and did not fail us. */
-  sourcesOf(wish: ChunkWish): Source[] {
-    return [...this.#pool.all()].filter((source) => this.#pool.canServe(source, wish.id))
+  /** Peers that send something now; one that only holds a place takes it from nobody. */
+  activePeers(wishes: Iterable<ChunkWish>, moment: Moment): number {
+    for (const { attempts } of wishes) {
+      for (const attempt of attempts) if (!this.#isSilent(attempt, moment)) this.#active.add(attempt.source)
+    }
+    const count = this.#active.size
+    this.#active.clear()
+    return count
+  }
+
+  /** Whether anybody at all may be asked for one more chunk; false spares looking at each chunk. */
+  someFree({ now }: Moment): boolean {
+    for (const source of this.#pool.all()) {
+      if (source.excluded === undefined && !source.down && isFree(source, now)) return true
+    }
+    return false
+  }
+
+  /** How many peers may have it, are up, and did not fail us. @param max looks for no more. */
+  countSources({ id }: ChunkWish, max = Infinity): number {
+    let count = 0
+    for (const source of this.#pool.all()) {
+      if (this.#pool.canServe(source, id) && ++count >= max) break
+    }
+    return count
   }
 
   /**
    * Nobody is sending it: nobody was asked, or whoever was does not move while a peer that has proven itself could
    * send it. A slow line of our own makes everybody slow alike, and then the usual time is long, too.
    */
-  needsAnother({ attempts, id }: ChunkWish): boolean {
+  needsAnother({ attempts, id }: ChunkWish, moment: Moment): boolean {
     if (attempts.length === 0) return true
     if (attempts.length >= ATTEMPTS_IN_ALL_MAX) return false
-    if (!attempts.every((attempt) => this.isQuiet(attempt))) return false
-    return [...this.#pool.all()].some(
-      (source) =>
-        this.#pool.isProven(source) &&
-        this.#pool.canServe(source, id) &&
-        this.#pool.has(source, id) === 'yes',
-    )
+    for (const attempt of attempts) if (!this.isQuiet(attempt, moment)) return false
+    for (const source of this.#pool.all()) {
+      if (this.#pool.isProven(source) && this.#holds(source, id)) return true
+    }
+    return false
   }
 
   /** Whether nothing to speak of comes of an attempt any more. */
-  isQuiet(attempt: Attempt): boolean {
-    return this.#quietAt(attempt) <= this.#clock.monotonic()
+  isQuiet(attempt: Attempt, moment: Moment): boolean {
+    return this.#quietAt(attempt, moment) <= moment.now
   }
 
   /** When the next attempt counts as silent or as not moving, if nothing comes until then; on the monotonic scale. */
-  nextQuietAt(wishes: Iterable<ChunkWish>): number {
-    const now = this.#clock.monotonic()
+  nextQuietAt(wishes: Iterable<ChunkWish>, moment: Moment): number {
+    const { now } = moment
     let next = Infinity
     for (const { attempts } of wishes) {
       for (const attempt of attempts) {
-        for (const at of [this.#silentAt(attempt), this.#quietAt(attempt)]) {
-          if (at > now) next = Math.min(next, at)
-        }
+        const silentAt = this.#silentAt(attempt, moment)
+        if (silentAt > now && silentAt < next) next = silentAt
+        const quietAt = this.#quietAt(attempt, moment)
+        if (quietAt > now && quietAt < next) next = quietAt
       }
     }
     return next
   }
 
-  /** The peer that would be done first, among those with a free place. */
-  best(wish: ChunkWish, sources: readonly Source[], activePeers: number): Source | undefined {
-    const now = this.#clock.monotonic()
-    const all = sources.filter((source) => this.#pool.has(source, wish.id) === 'yes')
-    const reliable = all.filter((source) => !this.#pool.isSetAside(source))
-    const holders = reliable.length > 0 ? reliable : all
-    const fastest = Math.min(...holders.map((source) => source.chunkMs ?? Infinity))
-    const free = holders.filter(
-      (source) =>
-        source.retryAt <= now &&
-        source.inFlight < source.limit &&
-        (source.inFlight > 0 || activePeers < this.#peersMax) &&
-        !((source.chunkMs ?? 0) > fastest * SLOW_FACTOR) &&
-        !wish.attempts.some((attempt) => attempt.source === source),
-    )
-    const waitOf = (source: Source) => (source.inFlight + 1) * (source.chunkMs ?? 1)
-    const compare = (a: Source, b: Source) =>
-      this.#pool.doubtsOf(a) - this.#pool.doubtsOf(b) ||
-      Number(this.#pool.isProven(b)) - Number(this.#pool.isProven(a)) ||
-      waitOf(a) - waitOf(b)
-    return free.reduce<Source | undefined>(
-      (best, source) => (best === undefined || compare(source, best) < 0 ? source : best),
-      undefined,
+  /** The peer that would be done first, among those with a free place. @param wishes all, for how many peers are active. */
+  best(wish: ChunkWish, wishes: Iterable<ChunkWish>, moment: Moment): Source | undefined {
+    const holders = this.#holdersOf(wish)
+    let fastest = Infinity
+    for (const { chunkMs = Infinity } of holders) if (chunkMs < fastest) fastest = chunkMs
+    let activePeers: number | undefined
+    let best: Source | undefined
+    for (const source of holders) {
+      if (!isFree(source, moment.now) || (source.chunkMs ?? 0) > fastest * SLOW_FACTOR) continue
+      if (wish.attempts.some((attempt) => attempt.source === source)) continue
+      if (source.inFlight === 0) {
+        activePeers ??= this.activePeers(wishes, moment)
+        if (activePeers >= this.#peersMax) continue
+      }
+      if (best === undefined || this.#compare(source, best) < 0) best = source
+    }
+    return best
+  }
+
+  /** Who is known to have it; those that are set aside only when there is nobody else. */
+  #holdersOf({ id }: ChunkWish): Source[] {
+    const holders = this.#holders
+    holders.length = 0
+    let areReliable = false
+    for (const source of this.#pool.all()) {
+      if (!this.#holds(source, id)) continue
+      const isReliable = !this.#pool.isSetAside(source)
+      if (areReliable && !isReliable) continue
+      if (isReliable && !areReliable) holders.length = 0
+      areReliable ||= isReliable
+      holders.push(source)
+    }
+    return holders
+  }
+
+  #holds(source: Source, id: ContentId): boolean {
+    return source.excluded === undefined && !source.down && this.#pool.has(source, id) === 'yes'
+  }
+
+  #compare(one: Source, other: Source): number {
+    return (
+      this.#pool.doubtsOf(one) - this.#pool.doubtsOf(other) ||
+      Number(this.#pool.isProven(other)) - Number(this.#pool.isProven(one)) ||
+      waitOf(one) - waitOf(other)
     )
   }
 
@@ -113,12 +162,15 @@ export class SourceChoice {
    * Whether another peer may be asked for a chunk that is on its way already.
    * @param isUrgent everything waits for it; other chunks get a second attempt at most, and only when none is unasked.
    */
-  mayAskAnother({ attempts, failures }: ChunkWish, isUrgent: boolean): boolean {
+  mayAskAnother({ attempts, failures }: ChunkWish, isUrgent: boolean, moment: Moment): boolean {
     if (attempts.length === 0 || attempts.length >= (isUrgent ? ATTEMPTS_IN_ALL_MAX : ATTEMPTS_MAX))
       return false
-    // Before anything has come, nobody's silence tells whether it is the line or the peer.
-    const moving = attempts.filter((attempt) => attempt.movedAt > attempt.startedAt && !this.isQuiet(attempt))
-    return moving.length < ATTEMPTS_MAX + failures
+    let moving = 0
+    for (const attempt of attempts) {
+      // Before anything has come, nobody's silence tells whether it is the line or the peer.
+      if (attempt.movedAt > attempt.startedAt && !this.isQuiet(attempt, moment)) moving++
+    }
+    return moving < ATTEMPTS_MAX + failures
   }
 
   /** How many to ask for what nobody sends: more when some have failed, and only for what everything waits for. */
@@ -144,21 +196,28 @@ export class SourceChoice {
   }
 
   /** Not a byte for longer than asking what it has took: whatever it does, it does not send. */
-  #isSilent(attempt: Attempt): boolean {
-    return this.#silentAt(attempt) <= this.#clock.monotonic()
+  #isSilent(attempt: Attempt, moment: Moment): boolean {
+    return this.#silentAt(attempt, moment) <= moment.now
   }
 
-  #silentAt(attempt: Attempt): number {
+  #silentAt(attempt: Attempt, moment: Moment): number {
     const { movedAt, startedAt, source } = attempt
-    if (movedAt > startedAt) return this.#quietAt(attempt)
+    if (movedAt > startedAt) return this.#quietAt(attempt, moment)
     return startedAt + Math.max(SILENT_MS_MIN, 2 * (source.answerMs ?? 0))
   }
 
-  #quietAt({ movedAt, source }: Attempt): number {
+  #quietAt({ movedAt, source }: Attempt, { fastestMs }: Moment): number {
     if (this.#pool.isSetAside(source)) return 0
-    const { fastestMs } = this.#pool
     const usualMs = Number.isFinite(fastestMs) ? Math.min(fastestMs * QUIET_FACTOR, QUIET_MS_MAX) : 0
     // Requests queue up at a peer: while it sends one chunk, the others have to wait.
     return Math.max(movedAt, source.movedAt) + Math.max(QUIET_MS_MIN, usualMs)
   }
+}
+
+function isFree({ retryAt, inFlight, limit }: Source, now: number): boolean {
+  return retryAt <= now && inFlight < limit
+}
+
+function waitOf({ inFlight, chunkMs }: Source): number {
+  return (inFlight + 1) * (chunkMs ?? 1)
 }

@@ -233,12 +233,12 @@ export class SourcePool {
     return source.excluded === undefined && !source.down && this.has(source, id) !== 'no'
   }
 
-  /** Asks every usable peer that is not known to have or lack one of `ids` what it has around there. */
-  probe(ids: readonly ContentId[]): void {
+  /** Asks every usable peer that is not known to have or lack one of the ids wanted what it has around there. */
+  probe(wanted: ReadonlyMap<ContentId, unknown>): void {
     const now = this.#parts.clock.monotonic()
     for (const source of this.#sources.values()) {
       if (source.excluded !== undefined || source.probing || source.retryAt > now) continue
-      const block = this.#blockToAsk(source, ids, now)
+      const block = this.#blockToAsk(source, wanted, now)
       if (block !== undefined) void this.#ask(source, block)
     }
   }
@@ -264,15 +264,14 @@ export class SourcePool {
     return [...this.#sources.values()].map(({ peer, reason }) => ({ peer, reason }))
   }
 
-  #blockToAsk(source: SourceState, ids: readonly ContentId[], now: number): number | undefined {
-    for (const id of ids) {
+  #blockToAsk(source: SourceState, wanted: ReadonlyMap<ContentId, unknown>, now: number): number | undefined {
+    for (const id of wanted.keys()) {
       const place = this.#placeOf.get(id)
       if (place === undefined) continue
       const block = Math.floor(place / HAVE_IDS_MAX)
       const known = source.blocks.get(block)
       if (source.down || known === undefined) return block
-      const saidNo = this.has(source, id) === 'no'
-      if (saidNo && now - known.askedAt > PROBE_AGAIN_MS) return block
+      if (now - known.askedAt > PROBE_AGAIN_MS && this.has(source, id) === 'no') return block
     }
     return undefined
   }

@@ -7,6 +7,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { BufferPool } from '../core/buffer-pool.ts'
 import { type Clock, SystemClock } from '../core/clock.ts'
 import { type ContentId, contentIdOf } from '../core/content-id.ts'
+import { type Digester, inlineDigester } from '../core/digester.ts'
 import { FRAME_BYTES_MAX } from '../core/limits.ts'
 import { type Logger, silentLogger } from '../core/log.ts'
 import { createMetrics, type Metrics } from '../core/metrics.ts'
@@ -19,13 +20,13 @@ import { openIndexDatabase } from '../storage/index-database.ts'
 import { createMemoryChunkStore } from '../storage/memory-chunk-store.ts'
 import { MemoryDisk } from '../storage/memory-disk.ts'
 import { Pins } from '../storage/pins.ts'
-import type { PeerReport } from './chunk-scheduler.ts'
 import type { Community, MemberView } from './community.ts'
 import type { Content } from './content.ts'
 import type { ContentOptions } from './content-options.ts'
 import { createContent } from './create-content.ts'
 import { type IncomingChunk, openChunk } from './dds-client.ts'
 import { DDS_PROTOCOL, type ObjectFacts } from './dds-protocol.ts'
+import type { PeerReport } from './source-judge.ts'
 
 export interface TestNode {
   key: SigningKey
@@ -51,6 +52,8 @@ export interface TestNodeOptions {
   /** Starts again on what a stopped node left. */
   after?: TestNode
   chunks?: ChunkStore
+  /** @default in this thread */
+  digester?: Digester
   /** Memory for chunks under way. @default a pool of its own that spoils what is released */
   buffers?: BufferPool
   /** What stands between the node and its network, such as a liar. */
@@ -111,6 +114,7 @@ export class TestSpace {
         pins: new Pins({ index, clock: this.clock }),
         // Whoever reads what it has released gets wrong bytes at once.
         buffers: options.buffers ?? new BufferPool({ poison: true }),
+        digester: options.digester ?? inlineDigester,
         network,
         community: this.#communityOf(network, view),
         reputation: {
