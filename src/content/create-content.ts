@@ -123,7 +123,7 @@ export function createContent(parts: ContentParts, given: Partial<ContentOptions
   const openTransfer = (transfer: Omit<ConstructorParameters<typeof ContentTransfer>[1], 'peersMax'>) =>
     new ContentTransfer(transferParts, { ...transfer, peersMax: options.peersMax })
   const manifests = new ManifestReader({ buffers, openTransfer })
-  const keepParts = { self: network.peerId, kept, leases, openTransfer, manifests }
+  const keepParts = { self: network.peerId, clock, kept, leases, openTransfer, manifests }
   const fetchForSpace: Parameters<typeof handleDdsRequests>[0]['fetchForSpace'] = (
     facts,
     ids,

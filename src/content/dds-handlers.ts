@@ -210,8 +210,8 @@ async function* answerRetrieve(
 ): AsyncGenerator<DdsResponse | Uint8Array> {
   const id = idFromWire(request.chunkCid)
   const sizeBytes = await parts.chunks.sizeOf(id)
-  const kept = parts.kept.isKept(id)
   if (sizeBytes === undefined) {
+    const kept = parts.kept.isKept(id)
     if (kept) parts.onDamaged(id)
     return yield retrieved(
       kept && mayRead(parts, from)

@@ -1,15 +1,15 @@
+import type { Clock } from '../core/clock.ts'
 import type { ContentId } from '../core/content-id.ts'
 import type { PeerId } from '../core/signing-key.ts'
 import type { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ObjectFacts } from './dds-protocol.ts'
 import type { Keeper, KeptObjects } from './kept-objects.ts'
 import type { ManifestReader, OpenTransfer } from './manifest-reader.ts'
-
-/** Chunks being fetched and stored at once. */
-const AT_ONCE_MAX = 16
+import { storeChunks } from './store-chunks.ts'
 
 /** What keeping needs. */
 export interface KeepChunksParts {
+  clock: Clock
   kept: KeptObjects
   leases: ChunkLeases
   manifests: ManifestReader
@@ -51,43 +51,14 @@ export async function* keepChunks(
   }
   const wanted = new Set(input.ids)
   // Whoever keeps a part must be able to repair the whole.
-  const waiting = [...new Set([facts.root, ...manifest.shape.pageIds, ...input.ids])]
-  let stored: ContentId[] = []
-  let next = 0
-  let running = 0
-  let failure: { error: unknown } | undefined
-  let change = Promise.withResolvers<void>()
-  const store = async (id: ContentId, order: number) => {
-    lease.add(id)
-    try {
-      await transfer.store(id, { order })
-      stored.push(id)
-    } catch (error) {
-      failure ??= { error }
-    }
-    running--
-    change.resolve()
-  }
+  const ids = [...new Set([facts.root, ...manifest.shape.pageIds, ...input.ids])]
   try {
-    while (true) {
-      for (; running < AT_ONCE_MAX && failure === undefined; running++) {
-        const id = waiting[next]
-        if (id === undefined) break
-        void store(id, next++)
-      }
-      if (running === 0 && stored.length === 0) break
-      if (stored.length === 0) await change.promise
-      change = Promise.withResolvers()
-      // What came together is written down together.
-      const ids = stored
-      stored = []
-      if (ids.length === 0) continue
-      await parts.kept.keep(facts, keeper, ids, keepOptions)
-      for (const id of ids) if (wanted.has(id)) yield id
+    for await (const group of storeChunks({ clock: parts.clock, transfer, lease }, ids)) {
+      await parts.kept.keep(facts, keeper, group, keepOptions)
+      for (const id of group) if (wanted.has(id)) yield id
     }
   } finally {
     transfer.close()
     lease.release()
   }
-  if (failure !== undefined) throw failure.error
 }
