@@ -46,7 +46,13 @@ export async function fetchChunk(
     const incoming = await openChunk(
       parts.network,
       peer,
-      { id, offset: partial.filled },
+      {
+        id,
+        offset: partial.filled,
+        // What comes goes straight to where it belongs. Until it is whole nobody else uses that memory.
+        place: (sizeBytes, totalSizeBytes) =>
+          partial.setSize(totalSizeBytes) ? partial.place(sizeBytes) : undefined,
+      },
       { signal, timeoutMs: REQUEST_TIMEOUT_MS },
     )
     const { code, retryAfterMs, totalSizeBytes, frames } = incoming

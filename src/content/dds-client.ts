@@ -67,11 +67,14 @@ export async function storeChunk(
   return { code: storeChunk.code, alreadyHeld: storeChunk.alreadyHeld }
 }
 
+/** Where the next bytes of a chunk may be put, given what the peer says about its whole length; see `CallOptions.place`. */
+export type ChunkPlace = (sizeBytes: number, totalSizeBytes: number) => Uint8Array | undefined
+
 /** Asks for a chunk, or the part of it from `offset`. */
 export async function openChunk(
   network: Network,
   peer: PeerId,
-  input: { id: ContentId; offset?: number; length?: number },
+  input: { id: ContentId; offset?: number; length?: number; place?: ChunkPlace },
   options: CallOptions,
 ): Promise<IncomingChunk> {
   const request = encodeRequest({
@@ -81,7 +84,8 @@ export async function openChunk(
       length: input.length ?? 0,
     },
   })
-  const asking = network.request(peer, DDS_PROTOCOL, [request], { ...options, bulk: true })
+  const place = input.place === undefined ? {} : { place: placeAfterHeader(input.place) }
+  const asking = network.request(peer, DDS_PROTOCOL, [request], { ...options, ...place, bulk: true })
   const frames = asking[Symbol.asyncIterator]()
   const first = await frames.next()
   if (first.done === true) throw new ConnectionLostError({ peer, protocol: DDS_PROTOCOL })
@@ -92,6 +96,25 @@ export async function openChunk(
     totalSizeBytes: retrieveChunk.totalSizeBytes,
     retryAfterMs: retrieveChunk.retryAfterMs,
     frames: bodyFrames(peer, frames, retrieveChunk.length),
+  }
+}
+
+/** The header is read as soon as bytes follow it: whoever reads the answer may come to it later. */
+function placeAfterHeader(place: ChunkPlace): NonNullable<CallOptions['place']> {
+  let totalSizeBytes: number | undefined
+  return (sizeBytes, first) => {
+    totalSizeBytes ??= totalSizeOf(first)
+    return totalSizeBytes < 0 ? undefined : place(sizeBytes, totalSizeBytes)
+  }
+}
+
+/** What a header says about the whole length; -1 when it is none, which its reader will find, too. */
+function totalSizeOf(header: Uint8Array): number {
+  try {
+    const { retrieveChunk } = decodeResponse(header)
+    return retrieveChunk?.code === 'RETRIEVE_OK' ? retrieveChunk.totalSizeBytes : -1
+  } catch {
+    return -1
   }
 }
 

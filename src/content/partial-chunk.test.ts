@@ -44,3 +44,21 @@ test('a copy goes its own way', () => {
   assert.deepEqual(partial.senders, new Set([OAK]))
   assert.equal(copy.isWhole, true)
 })
+
+test('bytes may be put in their place before they are appended, and are copied when they lie elsewhere', () => {
+  const partial = new PartialChunk()
+  assert.equal(partial.place(1), undefined, 'before its length is known')
+  assert.equal(partial.setSize(10), true)
+  partial.append(OAK, Buffer.from('ab'))
+  const [first, second] = [partial.place(3), partial.place(4)]
+  assert.ok(first !== undefined && second !== undefined)
+  assert.equal(partial.place(2), undefined, 'more than there is room for')
+  first.set(Buffer.from('cde'))
+  second.set(Buffer.from('fghi'))
+  assert.equal(partial.filled, 2, 'nothing counts before it is appended')
+  assert.equal(partial.append(OAK, first), true)
+  assert.equal(partial.append(ELM, second), true)
+  assert.equal(partial.append(ELM, Buffer.from('j')), true)
+  assert.equal(Buffer.from(partial.bytes).toString(), 'abcdefghij')
+  assert.deepEqual(partial.liars(Buffer.from('abcdefghiX')), [ELM])
+})

@@ -16,6 +16,7 @@ export class PartialChunk {
   readonly #buffers: BufferPool
   #bytes: Uint8Array = new Uint8Array(0)
   #filled = 0
+  #placed = 0
   readonly #parts: Part[] = []
 
   /** @param buffers where the bytes get their memory; whoever takes them from a whole chunk is their user. */
@@ -62,10 +63,20 @@ export class PartialChunk {
     return true
   }
 
-  /** Adds what a peer sent next; false when it is more than there is room for, and then nothing is added. */
+  /** Where the next bytes after those that have a place may be put before they are appended; undefined: there is no room. */
+  place(sizeBytes: number): Uint8Array | undefined {
+    const start = Math.max(this.#placed, this.#filled)
+    if (start + sizeBytes > this.#bytes.byteLength) return undefined
+    this.#placed = start + sizeBytes
+    return this.#bytes.subarray(start, this.#placed)
+  }
+
+  /** Adds what a peer sent next, which may lie in its place already; false when it is more than there is room for, and then nothing is added. */
   append(peer: PeerId, bytes: Uint8Array): boolean {
     if (this.#filled + bytes.byteLength > this.#bytes.byteLength) return false
-    this.#bytes.set(bytes, this.#filled)
+    const isInPlace =
+      bytes.buffer === this.#bytes.buffer && bytes.byteOffset === this.#bytes.byteOffset + this.#filled
+    if (!isInPlace) this.#bytes.set(bytes, this.#filled)
     const end = this.#filled + bytes.byteLength
     const last = this.#parts.at(-1)
     if (last?.peer === peer) last.end = end

@@ -41,6 +41,13 @@ export interface CallOptions {
    * @default false
    */
   bulk?: boolean
+  /**
+   * With `bulk`: where the next bytes of the answer may be put, so that nobody needs to copy them; asked in their order,
+   * before they come, with the answer's first frame. What comes another way is put elsewhere, so the reader looks
+   * where a frame lies. Memory that was given may be written to until the answer has come to its end; when the call ends
+   * before, nobody may use it again for something else.
+   */
+  place?: (sizeBytes: number, first: Uint8Array) => Uint8Array | undefined
 }
 
 /** The deadline of a call that names none. */

@@ -1,7 +1,10 @@
 import type { MarkedFrame } from '../frame-stream.ts'
+import type { CallOptions } from '../network.ts'
 import { BulkFormatError, type BulkHeader, type BulkMark, costOf, WINDOW_BYTES } from './bulk-frame.ts'
 import { wakened } from './bulk-message.ts'
 import type { FramePool } from './frame-pool.ts'
+
+const NOTHING = new Uint8Array(0)
 
 /** A credit is at least so much: a reader reports half a window at a time, and nobody is kept busy with words. */
 const CREDIT_STEP_BYTES = WINDOW_BYTES / 2
@@ -43,13 +46,17 @@ export class IncomingAnswer {
   #failure: Error | undefined
   #wake: (() => void) | undefined
   #isWaking = false
+  #place: CallOptions['place']
+  #placed: Uint8Array | undefined
+  #first: Uint8Array = NOTHING
   /** Whether its last frame came. */
   isWhole = false
 
-  /** @param allow tells the other end that so much more may come. */
-  constructor(pool: FramePool, allow: (bytes: number) => void) {
+  /** @param allow tells the other end that so much more may come; `place` is the reader's (`CallOptions`). */
+  constructor(pool: FramePool, allow: (bytes: number) => void, place?: CallOptions['place']) {
     this.#pool = pool
     this.#allow = allow
+    this.#place = place
   }
 
   /**
@@ -64,6 +71,13 @@ export class IncomingAnswer {
     this.#window -= costOf(sizeBytes)
     // The first one says what it is that comes.
     if (this.#frames === 0) return new Uint8Array(sizeBytes)
+    const placed = this.#place?.(sizeBytes, this.#first)
+    if (placed !== undefined) {
+      this.#placed = placed
+      return placed
+    }
+    // What follows would lie before what came first.
+    this.#place = undefined
     const room = this.#roomFor(sizeBytes)
     return room.bytes.subarray(room.filled, room.filled + sizeBytes)
   }
@@ -72,13 +86,29 @@ export class IncomingAnswer {
   whole(mark: BulkMark, bytes: Uint8Array): void {
     const sizeBytes = bytes.byteLength
     const isFirst = this.#frames++ === 0
+    if (isFirst) this.#first = bytes
     if (mark !== 'more') this.isWhole = true
-    if (isFirst || mark === 'end' || mark === 'error') {
+    if (bytes === this.#placed) {
+      this.#placed = undefined
+      this.#pieces.push({
+        mark,
+        room: undefined,
+        start: 0,
+        end: sizeBytes,
+        cost: costOf(sizeBytes),
+        own: bytes,
+      })
+    } else if (isFirst || mark === 'end' || mark === 'error') {
       const cost = mark === 'end' || mark === 'error' ? 0 : costOf(sizeBytes)
       this.#pieces.push({ mark, room: undefined, start: 0, end: sizeBytes, cost, own: bytes })
     } else this.#append(mark, sizeBytes)
     if (this.isWhole) this.#close()
     this.#wakeSoon()
+  }
+
+  /** Nobody reads it any more: what still comes is put elsewhere. */
+  giveUp(): void {
+    this.#place = undefined
   }
 
   /** Nothing more will come; what came can still be read. */

@@ -128,7 +128,7 @@ export class BulkAsking implements FrameTaker {
     const id = ++this.#lastId
     const hangUp = new AbortController()
     const asked: Asked = {
-      answer: new IncomingAnswer(this.#parts.pool, (bytes) => this.#credit(id, bytes)),
+      answer: new IncomingAnswer(this.#parts.pool, (bytes) => this.#credit(id, bytes), options.place),
       window: new SendingWindow(),
       isGivenUp: false,
     }
@@ -243,6 +243,7 @@ export class BulkAsking implements FrameTaker {
       return
     }
     asked.isGivenUp = true
+    asked.answer.giveUp()
     this.#link.send(id, 'cancel').catch(() => {})
   }
 

@@ -1,7 +1,5 @@
-import { FRAME_BYTES_MAX } from '../../core/limits.ts'
-
 /** The name of the protocol, in ALPN and in libp2p's list of what a peer speaks. */
-export const BULK_PROTOCOL = '/kizuna/bulk/1.0.0'
+export const BULK_PROTOCOL = '/kizuna/bulk/2.0.0'
 
 /**
  * What a frame is. `more`, `last`, `error` and `end` as on a stream (`frame-stream.ts`); `open` begins a request and
@@ -22,7 +20,9 @@ export type BulkMark = keyof typeof BULK_MARKS
 
 /** Length of the content (4 bytes), number of the request (4 bytes), mark (1 byte). */
 export const BULK_HEADER_BYTES = 9
-/** What may be on the way in one direction of one request before the reader has read; a chunk of 256 KiB fits. */
+/** Longest content of a frame of a message. No relay cuts a direct connection, so it may be longer than on a stream. */
+export const BULK_FRAME_BYTES_MAX = 256 * 1024
+/** What may be on the way in one direction of one request before the reader has read. */
 export const WINDOW_BYTES = 512 * 1024
 /** A frame takes at least so much of the window, so that empty ones cannot fill the memory. */
 export const FRAME_COST_MIN = 256
@@ -34,8 +34,8 @@ const CREDIT_BYTES = 4
 const MARK_OF = Object.keys(BULK_MARKS) as BulkMark[]
 /** Longest content of each kind of frame, checked before any memory is taken for it. */
 const CONTENT_BYTES_MAX: Readonly<Record<BulkMark, number>> = {
-  more: FRAME_BYTES_MAX,
-  last: FRAME_BYTES_MAX,
+  more: BULK_FRAME_BYTES_MAX,
+  last: BULK_FRAME_BYTES_MAX,
   error: 8 * 1024,
   end: 0,
   open: PROTOCOL_BYTES_MAX,

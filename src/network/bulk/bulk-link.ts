@@ -1,23 +1,49 @@
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../core/clock.ts'
+import { FRAME_BYTES_MAX } from '../../core/limits.ts'
 import { StreamEndedError } from '../frame-stream.ts'
 import { PaceWatch } from '../pace-watch.ts'
-import { BULK_HEADER_BYTES, type BulkFrameReader, type BulkMark, encodeBulkHeader } from './bulk-frame.ts'
+import {
+  BULK_FRAME_BYTES_MAX,
+  BULK_HEADER_BYTES,
+  type BulkFrameReader,
+  type BulkMark,
+  encodeBulkHeader,
+} from './bulk-frame.ts'
 import { TakingWatch } from './taking-watch.ts'
 
 const NOTHING = new Uint8Array(0)
+/** Content that is put behind its header and others: copying so little is cheaper than another call. */
+const GATHERED_BYTES_MAX = 4 * 1024
+/** Such frames that leave together. */
+const GATHERED_FRAMES_MAX = 64
+/** A line on which this many bytes were taken since it was last slow takes long frames … */
+const FAST_BYTES_MIN = 1024 * 1024
+/** … and it is slow when a frame takes longer than this for each 64 KiB: 3.3 MB/s. */
+const SLOW_MS = 20
+
+/** A frame that waits to be written. */
+interface Waiting {
+  header: Buffer
+  bytes: Uint8Array
+  resolve: () => void
+  reject: (error: Error) => void
+}
 
 /** A direct connection: a TLS session that carries frames and nothing else. */
 export class BulkLink {
   readonly #socket: TLSSocket
   readonly #reader: BulkFrameReader
+  readonly #clock: Clock
   readonly #pace: PaceWatch
   readonly #taking: TakingWatch
   readonly #ended = new AbortController()
+  readonly #waiting: Waiting[] = []
   #receivedBytes = 0
   #waitingBytes = 0
   #takenBytes = 0
-  #gathering = false
+  #isWriting = false
+  #fastBytes = 0
 
   /**
    * @param parts the socket after its handshake; whoever feeds `reader` reports to `received`; `owes` says how
@@ -33,6 +59,7 @@ export class BulkLink {
     const { socket, reader, clock, owes = () => 0, onSlow = () => {} } = parts
     this.#socket = socket
     this.#reader = reader
+    this.#clock = clock
     socket.on('error', (error) => this.close(error))
     // All that a server's socket says of a bad record that comes late.
     socket.on('_tlsError', (error) => this.close(error))
@@ -66,45 +93,77 @@ export class BulkLink {
     this.#receivedBytes += count
   }
 
+  /** How long a frame may be now: short ones on a slow line, where others would wait long behind a long one. */
+  get frameBytesMax(): number {
+    return this.#fastBytes >= FAST_BYTES_MIN ? BULK_FRAME_BYTES_MAX : FRAME_BYTES_MAX
+  }
+
   /**
    * Sends a frame; resolves when the bytes were handed to the system and the buffer may be used again, no sooner than
    * the other end takes them.
    * @throws StreamEndedError
    */
   send(id: number, mark: BulkMark, bytes: Uint8Array = NOTHING): Promise<void> {
-    const socket = this.#socket
     return new Promise((resolve, reject) => {
       if (this.ended.aborted) {
         reject(new StreamEndedError('closed to writing', { cause: this.ended.reason }))
         return
       }
-      const size = BULK_HEADER_BYTES + bytes.byteLength
-      this.#waitingBytes += size
-      const written = (cause?: Error | null) => {
-        this.#waitingBytes -= size
-        this.#takenBytes += size
-        if (cause == null) resolve()
-        else reject(new StreamEndedError('closed to writing', { cause }))
-      }
+      this.#waitingBytes += BULK_HEADER_BYTES + bytes.byteLength
       const header = encodeBulkHeader({ id, mark, sizeBytes: bytes.byteLength })
-      this.#gather()
-      if (bytes.byteLength === 0) socket.write(header, written)
-      else {
-        socket.write(header)
-        socket.write(bytes, written)
-      }
+      this.#waiting.push({ header, bytes, resolve, reject })
+      if (this.#isWriting) return
+      this.#isWriting = true
+      // What is sent within one turn of the loop leaves together.
+      setImmediate(() => this.#write())
     })
   }
 
-  /** What is sent within one turn of the loop leaves in one call of the system: headers are short, calls are dear. */
-  #gather(): void {
-    if (this.#gathering) return
-    this.#gathering = true
-    this.#socket.cork()
-    setImmediate(() => {
-      this.#gathering = false
-      this.#socket.uncork()
-    })
+  /**
+   * Writes short frames together, and the long one behind them by itself: Node would copy what it is given at once
+   * into fresh memory before it encrypts it.
+   */
+  #write(): void {
+    const gathered: Buffer[] = []
+    const frames: Waiting[] = []
+    let long: Uint8Array = NOTHING
+    while (long === NOTHING && frames.length < GATHERED_FRAMES_MAX) {
+      const frame = this.#waiting.shift()
+      if (frame === undefined) break
+      frames.push(frame)
+      gathered.push(frame.header)
+      if (frame.bytes.byteLength > GATHERED_BYTES_MAX) long = frame.bytes
+      else if (frame.bytes.byteLength > 0) gathered.push(Buffer.from(frame.bytes))
+    }
+    this.#isWriting = frames.length > 0
+    if (!this.#isWriting) return
+    const startedAt = this.#clock.monotonic()
+    const written = (cause?: Error | null) => {
+      this.#noteTaken(frames, cause)
+      if (long !== NOTHING && cause == null) this.#notePace(long.byteLength, startedAt)
+      this.#write()
+    }
+    if (long === NOTHING) this.#socket.write(Buffer.concat(gathered), written)
+    else {
+      this.#socket.write(Buffer.concat(gathered))
+      this.#socket.write(long, written)
+    }
+  }
+
+  #noteTaken(frames: readonly Waiting[], cause: Error | null | undefined): void {
+    for (const { bytes, resolve, reject } of frames) {
+      const size = BULK_HEADER_BYTES + bytes.byteLength
+      this.#waitingBytes -= size
+      this.#takenBytes += size
+      if (cause == null) resolve()
+      else reject(new StreamEndedError('closed to writing', { cause }))
+    }
+  }
+
+  #notePace(sizeBytes: number, startedAt: number): void {
+    const tookMs = this.#clock.monotonic() - startedAt
+    const isSlow = tookMs > SLOW_MS * Math.ceil(sizeBytes / FRAME_BYTES_MAX)
+    this.#fastBytes = isSlow ? 0 : Math.min(this.#fastBytes + sizeBytes, FAST_BYTES_MIN)
   }
 
   /** Ends it at once; what was not sent is lost. May be called again. */
@@ -114,5 +173,6 @@ export class BulkLink {
     this.#taking.stop()
     this.#ended.abort(reason)
     this.#socket.destroy()
+    this.#noteTaken(this.#waiting.splice(0), reason)
   }
 }

@@ -126,6 +126,11 @@ export class SendingWindow {
     return true
   }
 
+  /** Room that was taken and is not used. */
+  putBack(sizeBytes: number): void {
+    this.#left += sizeBytes
+  }
+
   /** Waits until a frame of this length may go. @throws StreamEndedError, or the signal's reason. */
   async take(sizeBytes: number, signal: AbortSignal): Promise<void> {
     while (!this.#ended && this.#left < costOf(sizeBytes)) {

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { Timer } from '../../core/clock.ts'
-import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from '../../core/limits.ts'
+import { CHUNK_BYTES_MAX } from '../../core/limits.ts'
 import type { PeerId } from '../../core/signing-key.ts'
 import { encodeErrorFrame } from '../error-frame.ts'
 import { ConnectionLostError, RateLimitedError, RequestRefusedError } from '../errors.ts'
@@ -9,6 +9,7 @@ import type { MemoryHolder } from '../held-memory.ts'
 import type { RequestHandler } from '../network.ts'
 import { NetworkCall } from '../network-call.ts'
 import {
+  BULK_FRAME_BYTES_MAX,
   BulkFormatError,
   BulkFrameReader,
   type BulkHeader,
@@ -24,10 +25,10 @@ import type { BulkServerParts } from './bulk-server.ts'
 export const REQUESTS_AT_ONCE_MAX = 64
 /** Refused requests whose words are not sent yet; who asks on and on without listening is hung up on. */
 const REFUSALS_WAITING_MAX = 64
-/** Frames of one answer that wait to be taken. */
-const FRAMES_WAITING_MAX = 4
-/** Frames of all answers together from which on each of them has one waiting: a slow line needs no more to be full. */
-const FRAMES_WAITING_TOGETHER = 16
+/** Bytes of one answer that wait to be taken: a long frame, or some short ones. */
+const WAITING_BYTES_MAX = BULK_FRAME_BYTES_MAX
+/** Those of all answers of a connection together: no line needs more to be full. */
+const WAITING_BYTES_TOGETHER = 1024 * 1024
 /** A request of which nothing more comes for this long ends its connection; the pace of the whole is watched besides. */
 const READ_STALL_MS = 60_000
 /** So does an answer of which nothing is read for this long. */
@@ -54,7 +55,8 @@ export class BulkServing implements FrameTaker {
   readonly #open = new Map<number, Answering>()
   #lastId = 0
   #refusalsWaiting = 0
-  #framesWaiting = 0
+  #waitingBytes = 0
+  readonly #waiting: (() => void)[] = []
   #idle: Timer | undefined
   /** What may still be on its way for requests that were answered before all of them had come. */
   #straysAllowed = 0
@@ -259,33 +261,47 @@ export class BulkServing implements FrameTaker {
   /** Sends a piece in frames; resolves when all of it was taken, and its memory is the handler's again. */
   async #sendPiece(id: number, answering: Answering, piece: Uint8Array): Promise<void> {
     const { call, sends, window } = answering
-    for (let at = 0; at === 0 || at < piece.byteLength; at += FRAME_BYTES_MAX) {
-      const frame = piece.subarray(at, at + FRAME_BYTES_MAX)
+    for (let at = 0; at === 0 || at < piece.byteLength; ) {
+      let frame = piece.subarray(at, at + this.#link.frameBytesMax)
       if (!window.tryTake(frame.byteLength)) {
         call.progress(ANSWER_STALL_MS)
         await window.take(frame.byteLength, call.signal)
         call.rest()
       }
-      // The link watches that what waits is taken.
-      while (this.#isFull(sends.size)) await call.race(Promise.race(sends))
+      while (this.#isFull(answering, frame.byteLength)) {
+        // The link watches that what waits is taken.
+        await call.race(this.#taken())
+        if (frame.byteLength <= this.#link.frameBytesMax) continue
+        // The line has become slow meanwhile.
+        window.putBack(frame.byteLength - this.#link.frameBytesMax)
+        frame = frame.subarray(0, this.#link.frameBytesMax)
+      }
+      at += Math.max(frame.byteLength, 1)
       this.#sendFrame(id, answering, frame)
     }
     await call.race(Promise.all(sends))
   }
 
-  #isFull(waiting: number): boolean {
-    return waiting >= FRAMES_WAITING_MAX || (waiting > 0 && this.#framesWaiting >= FRAMES_WAITING_TOGETHER)
+  #isFull({ sendingBytes }: Answering, moreBytes: number): boolean {
+    const isAnswerFull = sendingBytes > 0 && sendingBytes + moreBytes > WAITING_BYTES_MAX
+    return isAnswerFull || (this.#waitingBytes > 0 && this.#waitingBytes + moreBytes > WAITING_BYTES_TOGETHER)
+  }
+
+  /** Resolves when a frame of any answer was taken; who waits longest hears of it first. */
+  #taken(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   #sendFrame(id: number, answering: Answering, frame: Uint8Array): void {
     const sizeBytes = frame.byteLength
     answering.sendingBytes += sizeBytes
-    this.#framesWaiting++
+    this.#waitingBytes += sizeBytes
     const send = this.#link.send(id, 'more', frame).finally(() => {
       answering.sends.delete(send)
-      this.#framesWaiting--
+      this.#waitingBytes -= sizeBytes
       answering.sendingBytes -= sizeBytes
       answering.sentBytes += sizeBytes
+      for (const resolve of this.#waiting.splice(0)) resolve()
     })
     // Whoever waits for it hears of it.
     send.catch(() => {})

@@ -92,6 +92,59 @@ describe('bulk requests', { timeout: 240_000 }, () => {
     assert.equal(await directLinks(networks, a), 1)
   })
 
+  test('bytes are put where the reader says, once it knows, and elsewhere when it says nothing', async () => {
+    await using networks = new LoopbackNetworks()
+    const [a, b] = await networks.startPair()
+    b.handle('/test/placed/1', async function* () {
+      yield Buffer.from('2000000')
+      yield Buffer.alloc(1_000_000, 1)
+      yield Buffer.alloc(1_000_000, 2)
+    })
+    await untilDirect(networks, a, b)
+    for (const roomBytes of [2_000_000, 700_000, 0]) {
+      let target: Uint8Array = new Uint8Array(0)
+      let at = 0
+      const place = (sizeBytes: number, first: Uint8Array) => {
+        if (at === 0) target = new Uint8Array(new SharedArrayBuffer(Number(Buffer.from(first).toString())))
+        if (at + sizeBytes > roomBytes) return undefined
+        at += sizeBytes
+        return target.subarray(at - sizeBytes, at)
+      }
+      let came = 0
+      let isFirst = true
+      let placedBytes = 0
+      for await (const frame of a.request(b.peerId, '/test/placed/1', [], { ...BULK, place })) {
+        if (isFirst) {
+          isFirst = false
+          continue
+        }
+        for (const byte of frame) assert.equal(byte, came++ < 1_000_000 ? 1 : 2)
+        if (frame.buffer !== target.buffer) continue
+        assert.equal(frame.byteOffset, placedBytes)
+        placedBytes += frame.byteLength
+      }
+      assert.equal(came, 2_000_000)
+      assert.equal(placedBytes, at)
+      assert.equal(at > 0, roomBytes > 0)
+    }
+  })
+
+  test('an answer that nobody reads any more is put nowhere', async () => {
+    await using networks = new LoopbackNetworks()
+    const [a, b] = await networks.startPair()
+    serveChunks(b)
+    await untilDirect(networks, a, b)
+    let placed = 0
+    const place = (sizeBytes: number) => {
+      placed++
+      return new Uint8Array(sizeBytes)
+    }
+    for await (const _frame of a.request(b.peerId, PROTOCOL, [Buffer.from('1')], { ...BULK, place })) break
+    const before = placed
+    for (let round = 0; round < 5; round++) await all(a.request(b.peerId, PROTOCOL, [Buffer.from('1')], BULK))
+    assert.equal(placed, before)
+  })
+
   test('who stops reading stops the handler', async () => {
     await using networks = new LoopbackNetworks()
     const [a, b] = await networks.startPair()

@@ -1,7 +1,7 @@
-import { FRAME_BYTES_MAX } from '../../core/limits.ts'
+import { BULK_FRAME_BYTES_MAX } from './bulk-frame.ts'
 
-/** One buffer: room for some frames. Small enough to be read while it is still in the processor's cache. */
-const BUFFER_BYTES = 4 * FRAME_BYTES_MAX
+/** One buffer: room for a long frame, or some short ones. Small enough to be read while it is still in the processor's cache. */
+const BUFFER_BYTES = BULK_FRAME_BYTES_MAX
 /** Buffers kept for the next frames, of all connections together: 8 MiB. */
 const SPARE_MAX = 32
 

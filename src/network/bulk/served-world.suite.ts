@@ -148,17 +148,23 @@ export class ServedWorld implements AsyncDisposable {
   framesOf(client: TLSSocket, count: number): Promise<[number, string, string][]> {
     const frames: [number, string, string][] = []
     return new Promise((resolve, reject) => {
-      const reader = new BulkFrameReader({
-        begin: ({ sizeBytes }: BulkHeader) => Buffer.alloc(sizeBytes),
-        whole: ({ id, mark }: BulkHeader, bytes: Uint8Array) => {
-          if (mark === 'ready') return
-          frames.push([id, mark, Buffer.from(bytes).toString()])
-          if (frames.length === count) resolve(frames)
-        },
+      this.onFrame(client, (id, mark, bytes) => {
+        frames.push([id, mark, Buffer.from(bytes).toString()])
+        if (frames.length === count) resolve(frames)
       })
-      client.on('data', (bytes: Buffer) => reader.push(bytes))
       client.once('close', () => reject(new Error(`closed after ${frames.length} frames`)))
     })
+  }
+
+  /** Tells of each frame that comes after the first word. */
+  onFrame(client: TLSSocket, listener: (id: number, mark: string, bytes: Uint8Array) => void): void {
+    const reader = new BulkFrameReader({
+      begin: ({ sizeBytes }: BulkHeader) => Buffer.alloc(sizeBytes),
+      whole: ({ id, mark }: BulkHeader, bytes: Uint8Array) => {
+        if (mark !== 'ready') listener(id, mark, bytes)
+      },
+    })
+    client.on('data', (bytes: Buffer) => reader.push(bytes))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
