@@ -40,8 +40,8 @@ export async function fetchChunk(
   const { peer, id } = input
   const partial = input.partial?.copy() ?? new PartialChunk(parts.buffers)
   const startedWith = partial.filled
-  const watch = new StallWatch(parts.clock, options.stallMs)
-  const signal = AbortSignal.any([watch.signal, options.signal])
+  const watch = new StallWatch(parts.clock, options)
+  const { signal } = watch
   try {
     const incoming = await openChunk(
       parts.network,
@@ -76,24 +76,33 @@ export async function fetchChunk(
       : { kind: 'wrong', partial }
   } catch (error) {
     if (options.signal.aborted) return { kind: 'stopped', partial }
-    return { kind: 'broken', partial, stalled: watch.signal.aborted, error }
+    return { kind: 'broken', partial, stalled: watch.isStalled, error }
   } finally {
     watch.stop()
   }
 }
 
-/** Aborts when too little came for too long: frames without content, or of a byte each, count as what they carry. */
+/**
+ * Aborts when too little came for too long, or with the signal it is given: frames without content, or of a byte each,
+ * count as what they carry.
+ */
 class StallWatch {
   readonly #controller = new AbortController()
   readonly #clock: Clock
   readonly #stallMs: number
+  readonly #outer: AbortSignal
   #bytes = 0
   #timer: { stop(): void }
+  isStalled = false
 
-  constructor(clock: Clock, stallMs: number) {
+  constructor(clock: Clock, { stallMs, signal }: { stallMs: number; signal: AbortSignal }) {
     this.#clock = clock
     this.#stallMs = stallMs
+    this.#outer = signal
     this.#timer = this.#next()
+    // `AbortSignal.any` would do the same for several times as much; there is one of these for each chunk.
+    signal.addEventListener('abort', this.#giveUp)
+    if (signal.aborted) this.#giveUp()
   }
 
   get signal(): AbortSignal {
@@ -106,11 +115,15 @@ class StallWatch {
 
   stop(): void {
     this.#timer.stop()
+    this.#outer.removeEventListener('abort', this.#giveUp)
   }
+
+  readonly #giveUp = (): void => this.#controller.abort(this.#outer.reason)
 
   #next(): { stop(): void } {
     return this.#clock.after(this.#stallMs, () => {
       if (this.#bytes < (PROGRESS_BYTES_MIN * this.#stallMs) / PROGRESS_MS) {
+        this.isStalled = true
         this.#controller.abort(new Error('too little came for too long'))
         return
       }

@@ -106,7 +106,7 @@ export function createGuardedNetwork(inner: Network, guards: NetworkGuards): Net
         return time.ours(bandwidth.download(peer, sizeBytes, call.signal))
       }
       try {
-        const answer = inner.request(peer, protocol, paced(request, send), options)
+        const answer = inner.request(peer, protocol, pacedRequest(request, send), options)
         for await (const frame of paced(answer, receive)) {
           time.peerWaits()
           call.rest()
@@ -162,6 +162,22 @@ class CallTime {
     this.peerWaits()
     return wait.then(() => this.peerIsAwaited())
   }
+}
+
+/** A request that is one frame and may go at once, as most are, goes as it is. */
+function pacedRequest(
+  frames: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  pace: Pace,
+): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  const [only] = Array.isArray(frames) && frames.length === 1 ? (frames as Uint8Array[]) : []
+  if (only === undefined) return paced(frames, pace)
+  const wait = pace(only.byteLength)
+  return wait === undefined ? frames : afterwards(only, wait)
+}
+
+async function* afterwards(frame: Uint8Array, wait: Promise<void>): AsyncGenerator<Uint8Array> {
+  await wait
+  yield frame
 }
 
 /** The same frames, each when `pace` lets it pass. */

@@ -139,7 +139,8 @@ export class BulkAsking implements FrameTaker {
     try {
       call.signal.throwIfAborted()
       this.#link.send(id, 'open', Buffer.from(protocol)).catch(() => {})
-      void this.#write(id, asked, request, { call, hangUp: hangUp.signal, isQuiet: () => readerIsBusy })
+      if (!this.#writeAtOnce(id, asked, request))
+        void this.#write(id, asked, request, { call, hangUp: hangUp.signal, isQuiet: () => readerIsBusy })
       for (;;) {
         const frame = await this.#read(asked, call, protocol)
         if (frame.mark === 'error')
@@ -207,6 +208,15 @@ export class BulkAsking implements FrameTaker {
       call.signal.throwIfAborted()
       throw this.#misbehaviour ?? new ConnectionLostError({ peer: this.#parts.peer, protocol, cause })
     }
+  }
+
+  /** Sends a request that is one short frame, as most are; false when it is something else. */
+  #writeAtOnce(id: number, { window }: Asked, request: Frames): boolean {
+    const [only] = Array.isArray(request) && request.length === 1 ? (request as Uint8Array[]) : []
+    if (only === undefined || !window.tryTake(only.byteLength)) return false
+    // A connection that breaks is noticed by the reader.
+    this.#link.send(id, 'last', only).catch(() => {})
+    return true
   }
 
   /** Sends the request while the answer is read. What fails here ends the call. */
