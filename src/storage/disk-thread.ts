@@ -2,13 +2,13 @@ import { Worker } from 'node:worker_threads'
 import type { DiskOutcome, DiskWork } from './disk-work.ts'
 import type { DiskAnswer, DiskQuestion } from './disk-worker.ts'
 
-/** A process that asks less often has no use for a thread: its start takes about 80 ms of a processor. */
-const STARTED_WORK_MIN = 256
+/** A process that asks less often has no use for a thread: it takes as much to start as it spares in so many pieces. */
+const STARTED_WORK_MIN = 512
 /**
  * What would wait longer than this for its turn (milliseconds) is not for the thread: a medium that makes it wait
  * does several pieces at once, in Node's own pool.
  */
-const WAIT_MS_MAX = 20
+const WAIT_MS_MAX = 5
 /** Asked and not answered, however fast it is. */
 const ASKED_MAX = 64
 /** How much the last piece says about how long the next one takes. */
