@@ -9,7 +9,7 @@ import { ChunkCache } from '../storage/chunk-cache.ts'
 import { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { Disk } from '../storage/disk.ts'
-import type { DiskThread } from '../storage/disk-thread.ts'
+import type { DiskThreads } from '../storage/disk-threads.ts'
 import { openFileChunkStore } from '../storage/file-chunk-store.ts'
 import { createFileDisk } from '../storage/file-disk.ts'
 import { createCollectedChunkStore, GarbageCollector } from '../storage/garbage-collector.ts'
@@ -30,8 +30,8 @@ const CHUNKS_FOLDER = 'chunks'
 export interface StorageParts {
   /** Rooted at the data folder. */
   disk: Disk
-  /** For chunks that lie on another medium. */
-  diskThread?: DiskThread | undefined
+  /** For chunks that lie elsewhere. */
+  diskThreads?: DiskThreads | undefined
   index: IndexDatabase
   clock: Clock
   log: Logger
@@ -126,12 +126,12 @@ class CorruptChunks {
 
 /** Chunks lie in the data folder unless the settings name another one, maybe on another medium. */
 function placeOf(
-  { disk, diskThread: thread }: Pick<StorageParts, 'disk' | 'diskThread'>,
+  { disk, diskThreads: threads }: Pick<StorageParts, 'disk' | 'diskThreads'>,
   config: NodeConfig,
 ): { disk: Disk; folder: string } {
   if (config.storageFolder === '') return { disk, folder: CHUNKS_FOLDER }
   const path = storageFolderOf(config)
-  return { disk: createFileDisk(dirname(path), { thread }), folder: basename(path) }
+  return { disk: createFileDisk(dirname(path), { threads }), folder: basename(path) }
 }
 
 /** Notes every use, and makes room when the store is full of chunks that only the cache keeps. */

@@ -22,7 +22,7 @@ import type { Disk, DiskEntry, DiskFile, DiskSpace, SavedFile } from './disk.ts'
 import { call, toDiskError } from './disk-call.ts'
 import { diskPathParts, parentOf } from './disk-path.ts'
 import { loadFileInSteps, saveFileInSteps, syncFoldersInSteps } from './disk-steps.ts'
-import type { DiskThread } from './disk-thread.ts'
+import type { DiskThreads } from './disk-threads.ts'
 import { type DiskOutcome, FILE_MODE, FOLDER_MODE, NO_FOLLOW, OPEN_FLAGS } from './disk-work.ts'
 import { FileMissingError } from './errors.ts'
 import { OpenFile, openFile } from './open-file.ts'
@@ -35,26 +35,26 @@ const BUSY_TIMEOUT_MS = 5_000
  * Uses the callback calls of node:fs: chunks come by the thousand, and each promise-based handle costs
  * several times as much on the main thread.
  * @param root absolute path of a folder.
- * @param options `thread` saves and loads what lies in shared memory; without it everything goes by Node's own pool.
+ * @param options `threads` save and load what lies in shared memory; without them everything goes by Node's own pool.
  * @throws DiskError, DiskFullError
  */
-export function createFileDisk(root: string, options: { thread?: DiskThread | undefined } = {}): Disk {
+export function createFileDisk(root: string, options: { threads?: DiskThreads | undefined } = {}): Disk {
   try {
     mkdirSync(root, { recursive: true, mode: FOLDER_MODE })
   } catch (error) {
     throw toDiskError(error, 'create', root)
   }
-  return new FileDisk(root, options.thread)
+  return new FileDisk(root, options.threads)
 }
 
 class FileDisk implements Disk {
   readonly #root: string
-  readonly #thread: DiskThread | undefined
+  readonly #threads: DiskThreads | undefined
   #temporaryCount = 0
 
-  constructor(root: string, thread: DiskThread | undefined) {
+  constructor(root: string, threads: DiskThreads | undefined) {
     this.#root = root
-    this.#thread = thread
+    this.#threads = threads
   }
 
   async open(path: string, mode: keyof typeof OPEN_FLAGS): Promise<DiskFile> {
@@ -102,7 +102,7 @@ class FileDisk implements Disk {
     const folder = file.makesFolder === true ? dirname(path) : ''
     const { bytes } = file
     const outcome = isShared(bytes)
-      ? await this.#thread?.do({ kind: 'save', path, temporary, folder, bytes })
+      ? await this.#threads?.do({ kind: 'save', path, temporary, folder, bytes })
       : undefined
     if (outcome?.kind === 'done') return
     if (outcome !== undefined && !(outcome.kind === 'failed' && outcome.operation === 'open')) {
@@ -117,7 +117,7 @@ class FileDisk implements Disk {
     const room = into?.subarray(0, length)
     const outcome =
       room !== undefined && isShared(room)
-        ? await this.#thread?.do({ kind: 'load', path: full, into: room })
+        ? await this.#threads?.do({ kind: 'load', path: full, into: room })
         : undefined
     if (outcome?.kind === 'done') return (room as Uint8Array).subarray(0, outcome.loadedBytes)
     if (outcome?.kind === 'failed') throw failureOf(outcome, path)
@@ -167,7 +167,7 @@ class FileDisk implements Disk {
     /* node:coverage ignore next */
     if (process.platform === 'win32') return
     if (full.length === 0) return
-    const outcome = await this.#thread?.do({ kind: 'sync-folders', paths: full })
+    const outcome = await this.#threads?.do({ kind: 'sync-folders', paths: full })
     if (outcome?.kind === 'done') return
     if (outcome?.kind === 'failed') throw failureOf(outcome, paths[outcome.place] as string)
     await syncFoldersInSteps(this, paths)

@@ -7,22 +7,22 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { testDisk } from './disk.suite.ts'
-import { threadListens } from './disk-thread.suite.ts'
-import { DiskThread } from './disk-thread.ts'
+import { threadListens } from './disk-threads.suite.ts'
+import { DiskThreads } from './disk-threads.ts'
 import { createFileDisk } from './file-disk.ts'
 
 const MIB = 1024 * 1024
-const base = mkdtempSync(join(tmpdir(), 'kizuna-disk-thread-'))
+const base = mkdtempSync(join(tmpdir(), 'kizuna-disk-threads-'))
 let count = 0
 const newRoot = () => join(base, String(count++))
-const opened: DiskThread[] = []
-function newThread(options: { program?: URL } = {}): DiskThread {
-  const thread = new DiskThread(options)
-  opened.push(thread)
-  return thread
+const opened: DiskThreads[] = []
+function newThreads(options: { program?: URL } = {}): DiskThreads {
+  const threads = new DiskThreads(options)
+  opened.push(threads)
+  return threads
 }
 after(async () => {
-  await Promise.all(opened.map((thread) => thread.close()))
+  await Promise.all(opened.map((threads) => threads.close()))
   rmSync(base, { recursive: true })
 })
 
@@ -32,50 +32,40 @@ const programOf = (code: string) =>
     `data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'\n${code}`)}`,
   )
 
-testDisk('file disk with a thread', async () => {
-  const thread = newThread()
-  await threadListens(thread)
-  return createFileDisk(newRoot(), { thread })
+testDisk('file disk with threads', async () => {
+  const threads = newThreads()
+  await threadListens(threads)
+  return createFileDisk(newRoot(), { threads })
 })
 
 test('who asks seldom gets no thread', () => {
-  const thread = newThread()
-  for (let asked = 0; asked < 511; asked++)
-    assert.equal(thread.do({ kind: 'sync-folders', paths: [] }), undefined)
-  assert.equal(thread.isStarted, false)
-  assert.equal(thread.do({ kind: 'sync-folders', paths: [] }), undefined)
-  assert.equal(thread.isStarted, true)
+  const threads = newThreads()
+  for (let asked = 0; asked < 255; asked++)
+    assert.equal(threads.do({ kind: 'sync-folders', paths: [] }), undefined)
+  assert.equal(threads.count, 0)
+  assert.equal(threads.do({ kind: 'sync-folders', paths: [] }), undefined)
+  assert.equal(threads.count, 1)
 })
 
-test('what would wait too long is not for the thread', async () => {
-  const quick = newThread()
-  await threadListens(quick)
-  const askAll = (thread: DiskThread) => {
-    const answers: Promise<unknown>[] = []
-    for (let asked = 0; asked < 100; asked++) {
-      const answer = thread.do({ kind: 'sync-folders', paths: [] })
-      if (answer !== undefined) answers.push(answer)
-    }
-    return answers
-  }
-  const answers = askAll(quick)
-  assert.equal(answers.length, 64, 'however quick it is')
-  await Promise.all(answers)
-  const slow = newThread({
-    program: programOf(`
-      parentPort.postMessage('ready')
-      parentPort.on('message', (question) => {
-        if (question === 'end') parentPort.close()
-        else parentPort.postMessage({ id: question.id, outcome: { kind: 'done', loadedBytes: 0 }, durationMs: 20 })
-      })`),
-  })
-  await threadListens(slow)
-  assert.equal(askAll(slow).length, 3, 'a fourth one would wait for 6 ms')
+test('more threads start while those there have much to do, four at most', { timeout: 60_000 }, async () => {
+  const threads = newThreads()
+  const disk = createFileDisk(newRoot(), { threads })
+  await disk.makeFolder('tmp')
+  await threadListens(threads)
+  assert.equal(threads.count, 1)
+  const bytes = shared(2 * MIB)
+  let saved = 0
+  const save = () => disk.saveFile({ path: 'a', temporary: `tmp/${saved++}`, bytes })
+  const saveMany = () => Promise.all(Array.from({ length: 256 }, save))
+  while (threads.count < 4) await saveMany()
+  await saveMany()
+  assert.equal(threads.count, 4)
+  assert.equal(await disk.sizeOf('a'), 2 * MIB)
 })
 
-test('what a thread leaves undone is done without it, and after three deaths there is no thread', async () => {
+test('what a thread leaves undone is done without it, and after three deaths there are no threads', async () => {
   // Whatever it is asked, it leaves half a file and ends.
-  const thread = newThread({
+  const threads = newThreads({
     program: programOf(`
       import { writeFileSync } from 'node:fs'
       parentPort.postMessage('ready')
@@ -86,7 +76,7 @@ test('what a thread leaves undone is done without it, and after three deaths the
       })`),
   })
   const root = newRoot()
-  const disk = createFileDisk(root, { thread })
+  const disk = createFileDisk(root, { threads })
   await disk.makeFolder('f')
   await disk.writeFile('b', Buffer.from('loaded'))
   const into = shared(6)
@@ -96,18 +86,18 @@ test('what a thread leaves undone is done without it, and after three deaths the
     () => disk.syncFolders(['f']),
   ]
   for (const operation of operations) {
-    while (!thread.isStarted) await operation()
-    while (thread.isStarted) await operation()
+    while (threads.count === 0) await operation()
+    while (threads.count === 1) await operation()
   }
   assert.equal(Buffer.from(into).toString(), 'loaded')
   assert.equal(readFileSync(join(root, 'f/a'), 'latin1'), 'AAAAA')
   assert.deepEqual(readdirSync(join(root, 'f')), ['a'])
   for (let asked = 0; asked < 1_000; asked++) await disk.syncFolders(['f'])
-  assert.equal(thread.isStarted, false)
+  assert.equal(threads.count, 0)
 })
 
 test('a file is whole again when its thread ended after the rename', async () => {
-  const thread = newThread({
+  const threads = newThreads({
     program: programOf(`
       import { renameSync, writeFileSync } from 'node:fs'
       parentPort.postMessage('ready')
@@ -118,33 +108,33 @@ test('a file is whole again when its thread ended after the rename', async () =>
       })`),
   })
   const root = newRoot()
-  const disk = createFileDisk(root, { thread })
+  const disk = createFileDisk(root, { threads })
   const save = () => disk.saveFile({ path: 'a', temporary: 'a.tmp', bytes: shared(5, 65) })
-  while (!thread.isStarted) await save()
-  while (thread.isStarted) await save()
+  while (threads.count === 0) await save()
+  while (threads.count === 1) await save()
   assert.deepEqual(readdirSync(root), ['a'])
   assert.equal(readFileSync(join(root, 'a'), 'latin1'), 'AAAAA')
 })
 
-test('a close waits for what was asked, and afterwards the disk works without it', async () => {
-  const thread = newThread()
+test('a close waits for what was asked, and afterwards the disk works without threads', async () => {
+  const threads = newThreads()
   const root = newRoot()
-  const disk = createFileDisk(root, { thread })
-  await threadListens(thread)
+  const disk = createFileDisk(root, { threads })
+  await threadListens(threads)
   const saves = Array.from({ length: 20 }, (_, at) =>
     disk.saveFile({ path: `f${at}`, temporary: `t${at}`, bytes: shared(MIB, at) }),
   )
   const order: string[] = []
   const saved = Promise.all(saves).then(() => order.push('saved'))
-  await thread.close().then(() => order.push('closed'))
+  await threads.close().then(() => order.push('closed'))
   await saved
   assert.deepEqual(order, ['saved', 'closed'])
   assert.equal(readdirSync(root).length, 20)
-  assert.equal(thread.isStarted, false)
-  await thread.close()
+  assert.equal(threads.count, 0)
+  await threads.close()
   await disk.saveFile({ path: 'later', temporary: 't', bytes: shared(3, 66) })
   assert.equal(Buffer.from(await disk.loadFile('later', 3, shared(3))).toString(), 'BBB')
-  assert.equal(thread.do({ kind: 'sync-folders', paths: [] }), undefined)
+  assert.equal(threads.do({ kind: 'sync-folders', paths: [] }), undefined)
 })
 
 test('a thread that has nothing to do does not keep the process alive, one at work does', async () => {
@@ -154,12 +144,12 @@ test('a thread that has nothing to do does not keep the process alive, one at wo
   const program = join(base, 'falls-off-its-end.mjs')
   writeFileSync(
     program,
-    `import { DiskThread } from ${here('./disk-thread.ts')}
-     import { threadListens } from ${here('./disk-thread.suite.ts')}
+    `import { DiskThreads } from ${here('./disk-threads.ts')}
+     import { threadListens } from ${here('./disk-threads.suite.ts')}
      import { createFileDisk } from ${here('./file-disk.ts')}
-     const thread = new DiskThread()
-     const disk = createFileDisk(${JSON.stringify(root)}, { thread })
-     await threadListens(thread)
+     const threads = new DiskThreads()
+     const disk = createFileDisk(${JSON.stringify(root)}, { threads })
+     await threadListens(threads)
      const bytes = new Uint8Array(new SharedArrayBuffer(2 * ${MIB}))
      for (const at of [1, 2, 3]) disk.saveFile({ path: 'f' + at, temporary: 't' + at, bytes })`,
   )
@@ -180,11 +170,11 @@ test('a full disk is told by a thread as well', async (t) => {
     return
   }
   t.after(() => spawnSync('umount', [root]))
-  const thread = newThread()
-  const disk = createFileDisk(root, { thread })
-  await threadListens(thread)
+  const threads = newThreads()
+  const disk = createFileDisk(root, { threads })
+  await threadListens(threads)
   const save = () => disk.saveFile({ path: 'a', temporary: 'a.tmp', bytes: shared(2 * MIB) })
   await assert.rejects(save(), (error) => isKizunaError(error, 'DISK_FULL'))
   assert.deepEqual(readdirSync(root), [])
-  assert.equal(thread.isStarted, true)
+  assert.equal(threads.count, 1)
 })
