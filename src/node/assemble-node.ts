@@ -17,7 +17,6 @@ import { Reputation } from '../network/reputation.ts'
 import { createMembership } from '../records/community-membership.ts'
 import { createRecordSets } from '../records/sqlite-record-sets.ts'
 import type { Disk } from '../storage/disk.ts'
-import type { DiskThreads } from '../storage/disk-threads.ts'
 import type { IndexDatabase } from '../storage/index-database.ts'
 import { ApiTokens } from './api-tokens.ts'
 import { BackgroundJobs } from './background-jobs.ts'
@@ -62,8 +61,6 @@ export interface AssemblyParts {
   metrics: Metrics
   digester: Digester
   disk: Disk
-  /** For a disk that is made here. */
-  diskThreads: DiskThreads | undefined
   index: IndexDatabase
   key: SigningKey
   /** Not guarded yet. */
@@ -85,7 +82,7 @@ export interface AssemblyOptions {
 
 /** Puts the parts of a node together. */
 export async function assembleNode(parts: AssemblyParts, options: AssemblyOptions): Promise<Node> {
-  const { random, log, metrics, digester, disk, diskThreads, index, key } = parts
+  const { random, log, metrics, digester, disk, index, key } = parts
   const clock = new AgreedClock(parts.clock)
   const { config } = options
   const reputation = new Reputation({
@@ -121,7 +118,7 @@ export async function assembleNode(parts: AssemblyParts, options: AssemblyOption
     { key, index, network, records, clock, random, log: log.named('membership') },
     { ...spaceOptions(config, key.peerId), seeksSpace: joins },
   )
-  const storage = await openStorage({ disk, diskThreads, index, clock, log, metrics, digester }, config)
+  const storage = await openStorage({ disk, index, clock, log, metrics, digester }, config)
   const forOthers = new StorageForOthers(
     { storage, clock, log },
     { bytesMax: config.storageForOthersBytesMax },

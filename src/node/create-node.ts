@@ -9,7 +9,6 @@ import type { SigningKey } from '../core/signing-key.ts'
 import { ThreadDigester } from '../core/thread-digester.ts'
 import type { Network } from '../network/network.ts'
 import type { Disk } from '../storage/disk.ts'
-import { DiskThreads } from '../storage/disk-threads.ts'
 import { createFileDisk } from '../storage/file-disk.ts'
 import { openTwofoldIndex } from '../storage/twofold-index.ts'
 import { assembleNode } from './assemble-node.ts'
@@ -81,9 +80,7 @@ export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Pro
     const threads = seams.clock === undefined ? openThreads() : undefined
     if (threads !== undefined) release.push(() => threads.close())
     const digester = threads ?? inlineDigester
-    const diskThreads = seams.clock === undefined ? new DiskThreads() : undefined
-    if (diskThreads !== undefined) release.push(() => diskThreads.close())
-    const disk = seams.disk ?? createFileDisk(config.home, { threads: diskThreads })
+    const disk = seams.disk ?? createFileDisk(config.home)
     const cleanStart = await takeCleanMark(disk)
     const key = await openIdentity({ disk, random })
     const { index, close } = await openTwofoldIndex({ disk, log: log.named('index') }, { path: INDEX_FILE })
@@ -91,7 +88,7 @@ export async function createNode(config: NodeConfig, seams: NodeSeams = {}): Pro
     const sources = seams.sources ?? { userHome: config.home, flags: { ...config } }
     const network = seams.network?.(key) ?? (await openNetwork({ key, clock, random, log, metrics }, config))
     return await assembleNode(
-      { clock, random, log, metrics, digester, disk, diskThreads, index, key, network },
+      { clock, random, log, metrics, digester, disk, index, key, network },
       {
         config,
         sources,

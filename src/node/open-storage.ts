@@ -9,7 +9,6 @@ import { ChunkCache } from '../storage/chunk-cache.ts'
 import { ChunkLeases } from '../storage/chunk-leases.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 import type { Disk } from '../storage/disk.ts'
-import type { DiskThreads } from '../storage/disk-threads.ts'
 import { openFileChunkStore } from '../storage/file-chunk-store.ts'
 import { createFileDisk } from '../storage/file-disk.ts'
 import { createCollectedChunkStore, GarbageCollector } from '../storage/garbage-collector.ts'
@@ -30,8 +29,6 @@ const CHUNKS_FOLDER = 'chunks'
 export interface StorageParts {
   /** Rooted at the data folder. */
   disk: Disk
-  /** For chunks that lie elsewhere. */
-  diskThreads?: DiskThreads | undefined
   index: IndexDatabase
   clock: Clock
   log: Logger
@@ -60,7 +57,7 @@ export interface NodeStorage {
 /** Opens the chunk store under its quota, with cache and garbage collection. */
 export async function openStorage(parts: StorageParts, config: NodeConfig): Promise<NodeStorage> {
   const { index, clock, log, metrics, digester } = parts
-  const { disk, folder } = placeOf(parts, config)
+  const { disk, folder } = placeOf(parts.disk, config)
   const corrupt = new CorruptChunks()
   const files = await openFileChunkStore(
     {
@@ -125,13 +122,10 @@ class CorruptChunks {
 }
 
 /** Chunks lie in the data folder unless the settings name another one, maybe on another medium. */
-function placeOf(
-  { disk, diskThreads: threads }: Pick<StorageParts, 'disk' | 'diskThreads'>,
-  config: NodeConfig,
-): { disk: Disk; folder: string } {
-  if (config.storageFolder === '') return { disk, folder: CHUNKS_FOLDER }
+function placeOf(home: Disk, config: NodeConfig): { disk: Disk; folder: string } {
+  if (config.storageFolder === '') return { disk: home, folder: CHUNKS_FOLDER }
   const path = storageFolderOf(config)
-  return { disk: createFileDisk(dirname(path), { threads }), folder: basename(path) }
+  return { disk: createFileDisk(dirname(path)), folder: basename(path) }
 }
 
 /** Notes every use, and makes room when the store is full of chunks that only the cache keeps. */

@@ -62,18 +62,31 @@ export class ChunkFiles {
     const temporary = `${this.#folder}/tmp/${id}.${this.#temporaryCount++}`
     const target = this.pathOf(id)
     try {
-      const makesFolder = !this.#folders.has(folder)
-      await this.#disk.saveFile({ path: target, temporary, bytes, makesFolder })
+      const file = await this.#disk.open(temporary, 'create')
+      try {
+        await file.write(0, bytes)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      if (!this.#folders.has(folder)) await this.#disk.makeFolder(`${this.#folder}/${folder}`)
+      await this.#disk.rename(temporary, target)
       await this.#group.add({ kind: 'stored', digest, size: bytes.byteLength, folder })
     } catch (error) {
+      await this.#removeQuietly(temporary)
       await this.#removeQuietly(target)
       throw error
     }
   }
 
   /** The bytes on disk, maybe put into `into`; unverified, and shorter than `size` when the file is. */
-  read(id: ContentId, size: number, into?: Uint8Array): Promise<Uint8Array> {
-    return this.#disk.loadFile(this.pathOf(id), size, into)
+  async read(id: ContentId, size: number, into?: Uint8Array): Promise<Uint8Array> {
+    const file = await this.#disk.open(this.pathOf(id), 'read')
+    try {
+      return await file.read(0, size, into)
+    } finally {
+      await file.close()
+    }
   }
 
   /**
@@ -150,9 +163,11 @@ export class ChunkFiles {
   async #commit(changes: FileChange[]): Promise<void> {
     const folders = new Set<string>()
     for (const change of changes) if (change.kind === 'stored') folders.add(change.folder)
-    const paths = Array.from(folders, (folder) => `${this.#folder}/${folder}`)
-    if (!folders.isSubsetOf(this.#folders)) paths.push(this.#folder)
-    await this.#disk.syncFolders(paths)
+    const isNew = [...folders].some((folder) => !this.#folders.has(folder))
+    await Promise.all([
+      ...[...folders].map((folder) => this.#disk.syncFolder(`${this.#folder}/${folder}`)),
+      ...(isNew ? [this.#disk.syncFolder(this.#folder)] : []),
+    ])
     for (const folder of folders) this.#folders.add(folder)
     this.#table.transaction(() => {
       for (const change of changes) {

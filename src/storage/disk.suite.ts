@@ -7,13 +7,6 @@ import { openIndexDatabase } from './index-database.ts'
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 const bytesOf = (value: string) => Buffer.from(value)
 
-function sharedBytesOf(value: string): Uint8Array {
-  const bytes = bytesOf(value)
-  const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
-  shared.set(bytes)
-  return shared
-}
-
 async function withFile<Result>(
   disk: Disk,
   path: string,
@@ -124,67 +117,6 @@ export function testDisk(name: string, create: () => Promise<Disk>): void {
     await assert.rejects(disk.rename('a/to', 'a'), (error) => isKizunaError(error))
   })
 
-  test(`${name}: saves a whole file in one go, in the place of what stood there`, async () => {
-    const disk = await create()
-    await disk.makeFolder('tmp')
-    for (const [body, makesFolder] of [
-      ['first', true],
-      ['the second', false],
-      ['', false],
-    ] as const) {
-      await disk.saveFile({ path: 'a/b', temporary: 'tmp/b', bytes: sharedBytesOf(body), makesFolder })
-      assert.equal(text(await disk.readFile('a/b', 99)), body)
-      assert.deepEqual(await namesIn(disk, 'tmp'), [])
-    }
-    await disk.saveFile({ path: 'a/c', temporary: 'tmp/b', bytes: bytesOf('not shared') })
-    assert.equal(text(await disk.readFile('a/c', 99)), 'not shared')
-    await disk.syncFolders(['a', ''])
-    assert.deepEqual(await namesIn(disk, 'a'), ['file b', 'file c'])
-  })
-
-  test(`${name}: leaves nothing of a file that it cannot save`, async () => {
-    const disk = await create()
-    await disk.makeFolder('tmp')
-    await disk.makeFolder('full/of')
-    const bytes = sharedBytesOf('x')
-    const save = (path: string, temporary = 'tmp/x', makesFolder = false) =>
-      disk.saveFile({ path, temporary, bytes, makesFolder })
-    await assert.rejects(save('no/where'), (error) => isKizunaError(error, 'FILE_MISSING'))
-    await assert.rejects(save('full'), (error) => isKizunaError(error, 'DISK_ERROR'))
-    assert.deepEqual(await namesIn(disk, 'tmp'), [])
-    await assert.rejects(save('a', 'no/where'), (error) => isKizunaError(error, 'FILE_MISSING'))
-    await disk.writeFile('tmp/y', bytesOf('not ours'))
-    await assert.rejects(save('a', 'tmp/y'), (error) => isKizunaError(error, 'FILE_EXISTS'))
-    assert.equal(text(await disk.readFile('tmp/y', 99)), 'not ours')
-    await assert.rejects(save('tmp/y/a', 'tmp/x', true), (error) => isKizunaError(error))
-    assert.deepEqual(await namesIn(disk, 'tmp'), ['file y'])
-    assert.equal(await disk.sizeOf('a'), undefined)
-  })
-
-  test(`${name}: loads the beginning of a file`, async () => {
-    const disk = await create()
-    await disk.writeFile('a', bytesOf('hello'))
-    assert.equal(text(await disk.loadFile('a', 4)), 'hell')
-    assert.equal(text(await disk.loadFile('a', 9)), 'hello')
-    for (const into of [sharedBytesOf('0123456789'), bytesOf('0123456789')]) {
-      assert.equal(text(await disk.loadFile('a', 3, into)), 'hel')
-      assert.equal(text(await disk.loadFile('a', 9, into)), 'hello')
-      assert.equal(text(into.subarray(5)), '56789')
-      await assert.rejects(disk.loadFile('b', 3, into), (error) => isKizunaError(error, 'FILE_MISSING'))
-    }
-  })
-
-  test(`${name}: syncs several folders, and says which one is missing`, async () => {
-    const disk = await create()
-    await disk.makeFolder('a/b')
-    await disk.syncFolders([])
-    await disk.syncFolders(['a/b', 'a', ''])
-    await assert.rejects(
-      disk.syncFolders(['a', 'a/x', 'a/b']),
-      (error) => isKizunaError(error, 'FILE_MISSING') && error.details.path === 'a/x',
-    )
-  })
-
   test(`${name}: refuses every path that leaves the root`, async () => {
     const disk = await create()
     const hostile = [
@@ -208,11 +140,6 @@ export function testDisk(name: string, create: () => Promise<Disk>): void {
       await assert.rejects(disk.open(path, 'append-or-create'), refused, path)
       await assert.rejects(disk.readFile(path, 10), refused, path)
       await assert.rejects(disk.writeFile(path, bytesOf('x')), refused, path)
-      const bytes = sharedBytesOf('x')
-      await assert.rejects(disk.saveFile({ path, temporary: 'a', bytes }), refused, path)
-      await assert.rejects(disk.saveFile({ path: 'a', temporary: path, bytes }), refused, path)
-      await assert.rejects(disk.loadFile(path, 1, bytes), refused, path)
-      await assert.rejects(disk.syncFolders([path]), refused, path)
       await assert.rejects(disk.rename(path, 'a'), refused, path)
       await assert.rejects(disk.remove(path), refused, path)
       await assert.rejects(disk.makeFolder(path), refused, path)

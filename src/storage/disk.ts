@@ -29,18 +29,6 @@ export interface DiskFile {
   close(): Promise<void>
 }
 
-/** A file that is saved whole. */
-export interface SavedFile {
-  /** Where it stands afterwards, in the place of what stood there. */
-  path: string
-  /** Where it is written first; nothing may stand there. */
-  temporary: string
-  /** Must not change until the file is saved. */
-  bytes: Uint8Array
-  /** Makes the folder of `path` before the rename. @default false */
-  makesFolder?: boolean
-}
-
 /**
  * The seam to the file system, rooted at one folder. Paths are relative, with `/`, and never leave the root.
  *
@@ -57,18 +45,6 @@ export interface Disk {
   readFile(path: string, sizeBytesMax: number): Promise<Uint8Array>
   /** Replaces a whole small file so that a crash leaves the old or the new one: temporary file, sync, rename, folder sync. */
   writeFile(path: string, bytes: Uint8Array, options?: { mode?: number }): Promise<void>
-  /**
-   * Writes a whole file at `temporary`, syncs it and gives it its name; the name survives a power cut only after the
-   * sync of its folder. What fails leaves nothing at `temporary`.
-   * @throws FileExistsError when something stands at `temporary`, DiskFullError, DiskError
-   */
-  saveFile(file: SavedFile): Promise<void>
-  /**
-   * At most the first `length` bytes of a file; fewer when it is shorter.
-   * @param into memory of at least this length where they may be put. Nobody else touches it until they are there.
-   * @throws FileMissingError, DiskError
-   */
-  loadFile(path: string, length: number, into?: Uint8Array): Promise<Uint8Array>
   /** Replaces `to` if it exists. */
   rename(from: string, to: string): Promise<void>
   /** True when there was something to remove; folders must be empty. */
@@ -77,8 +53,6 @@ export interface Disk {
   makeFolder(path: string): Promise<void>
   /** Makes names created, renamed or removed in this folder survive a power cut. */
   syncFolder(path: string): Promise<void>
-  /** `syncFolder` of each; what fails says nothing about the others. */
-  syncFolders(paths: readonly string[]): Promise<void>
   list(path: string): AsyncIterable<DiskEntry>
   /** Size of a file, or undefined when there is none. */
   sizeOf(path: string): Promise<number | undefined>

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { isKizunaError } from '../core/kizuna-error.ts'
 import { testDisk } from './disk.suite.ts'
-import { toDiskError } from './disk-call.ts'
-import { createFileDisk } from './file-disk.ts'
+import { createFileDisk, toDiskError } from './file-disk.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'kizuna-file-disk-'))
 let count = 0

@@ -3,58 +3,69 @@ import {
   close,
   closeSync,
   constants,
+  fdatasync,
+  fstat,
   fsync,
+  ftruncate,
   lstat,
   mkdir,
   mkdirSync,
+  type OpenMode,
+  open,
   openSync,
+  read,
   rename,
   rmdir,
   statfs,
   unlink,
+  write,
 } from 'node:fs'
 import { opendir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LimitExceededError } from '../core/errors.ts'
-import type { KizunaError } from '../core/kizuna-error.ts'
-import type { Disk, DiskEntry, DiskFile, DiskSpace, SavedFile } from './disk.ts'
-import { call, toDiskError } from './disk-call.ts'
+import { KizunaError } from '../core/kizuna-error.ts'
+import type { Disk, DiskEntry, DiskFile, DiskSpace } from './disk.ts'
 import { diskPathParts, parentOf } from './disk-path.ts'
-import { loadFileInSteps, saveFileInSteps, syncFoldersInSteps } from './disk-steps.ts'
-import type { DiskThreads } from './disk-threads.ts'
-import { type DiskOutcome, FILE_MODE, FOLDER_MODE, NO_FOLLOW, OPEN_FLAGS } from './disk-work.ts'
-import { FileMissingError } from './errors.ts'
-import { OpenFile, openFile } from './open-file.ts'
+import { DiskError, DiskFullError, FileExistsError, FileMissingError } from './errors.ts'
 
+/** Only the owner reads what a node keeps. */
+const FILE_MODE = 0o600
+const FOLDER_MODE = 0o700
 /** How long SQLite waits for another process that holds the database, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
+/** A link in the place of a file could point out of the root. Windows has no such flag. */
+const { O_NOFOLLOW: NO_FOLLOW = 0 } = constants
+
+const OPEN_FLAGS = {
+  read: constants.O_RDONLY | NO_FOLLOW,
+  update: constants.O_RDWR | NO_FOLLOW,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW,
+  'append-or-create': constants.O_RDWR | constants.O_CREAT | NO_FOLLOW,
+} as const
 
 /**
  * The real file system under `root`, which is created (0700) when it does not stand yet.
  * Uses the callback calls of node:fs: chunks come by the thousand, and each promise-based handle costs
  * several times as much on the main thread.
  * @param root absolute path of a folder.
- * @param options `threads` save and load what lies in shared memory; without them everything goes by Node's own pool.
  * @throws DiskError, DiskFullError
  */
-export function createFileDisk(root: string, options: { threads?: DiskThreads | undefined } = {}): Disk {
+export function createFileDisk(root: string): Disk {
   try {
     mkdirSync(root, { recursive: true, mode: FOLDER_MODE })
   } catch (error) {
     throw toDiskError(error, 'create', root)
   }
-  return new FileDisk(root, options.threads)
+  return new FileDisk(root)
 }
 
 class FileDisk implements Disk {
   readonly #root: string
-  readonly #threads: DiskThreads | undefined
   #temporaryCount = 0
 
-  constructor(root: string, threads: DiskThreads | undefined) {
+  constructor(root: string) {
     this.#root = root
-    this.#threads = threads
   }
 
   async open(path: string, mode: keyof typeof OPEN_FLAGS): Promise<DiskFile> {
@@ -96,34 +107,6 @@ class FileDisk implements Disk {
     await this.syncFolder(parentOf(path))
   }
 
-  async saveFile(file: SavedFile): Promise<void> {
-    const path = this.#resolve(file.path)
-    const temporary = this.#resolve(file.temporary)
-    const folder = file.makesFolder === true ? dirname(path) : ''
-    const { bytes } = file
-    const outcome = isShared(bytes)
-      ? await this.#threads?.do({ kind: 'save', path, temporary, folder, bytes })
-      : undefined
-    if (outcome?.kind === 'done') return
-    if (outcome !== undefined && !(outcome.kind === 'failed' && outcome.operation === 'open')) {
-      await this.remove(file.temporary).catch(() => false)
-    }
-    if (outcome?.kind === 'failed') throw failureOf(outcome, file.path)
-    await saveFileInSteps(this, file)
-  }
-
-  async loadFile(path: string, length: number, into?: Uint8Array): Promise<Uint8Array> {
-    const full = this.#resolve(path)
-    const room = into?.subarray(0, length)
-    const outcome =
-      room !== undefined && isShared(room)
-        ? await this.#threads?.do({ kind: 'load', path: full, into: room })
-        : undefined
-    if (outcome?.kind === 'done') return (room as Uint8Array).subarray(0, outcome.loadedBytes)
-    if (outcome?.kind === 'failed') throw failureOf(outcome, path)
-    return loadFileInSteps(this, path, length, into)
-  }
-
   async rename(from: string, to: string): Promise<void> {
     const fullFrom = this.#resolve(from)
     const fullTo = this.#resolve(to)
@@ -160,17 +143,6 @@ class FileDisk implements Disk {
     } finally {
       await call(path, 'close', (done) => close(handle, done))
     }
-  }
-
-  async syncFolders(paths: readonly string[]): Promise<void> {
-    const full = paths.map((path) => this.#resolve(path))
-    /* node:coverage ignore next */
-    if (process.platform === 'win32') return
-    if (full.length === 0) return
-    const outcome = await this.#threads?.do({ kind: 'sync-folders', paths: full })
-    if (outcome?.kind === 'done') return
-    if (outcome?.kind === 'failed') throw failureOf(outcome, paths[outcome.place] as string)
-    await syncFoldersInSteps(this, paths)
   }
 
   async *list(path: string): AsyncGenerator<DiskEntry> {
@@ -252,6 +224,68 @@ class FileDisk implements Disk {
   }
 }
 
+class OpenFile implements DiskFile {
+  readonly #path: string
+  #handle: number | undefined
+
+  constructor(handle: number, path: string) {
+    this.#handle = handle
+    this.#path = path
+  }
+
+  async read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    // Memory of its own, not of the shared pool: chunks are kept and handed on.
+    const bytes = into ?? Buffer.allocUnsafeSlow(length)
+    let filled = 0
+    while (filled < length) {
+      const count = await call<number>(this.#path, 'read', (done) =>
+        read(this.#opened(), bytes, filled, length - filled, position + filled, done),
+      )
+      if (count === 0) break
+      filled += count
+    }
+    return bytes.subarray(0, filled)
+  }
+
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    let written = 0
+    while (written < bytes.byteLength) {
+      written += await call<number>(this.#path, 'write', (done) =>
+        write(this.#opened(), bytes, written, bytes.byteLength - written, position + written, done),
+      )
+    }
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return call(this.#path, 'truncate', (done) => ftruncate(this.#opened(), sizeBytes, done))
+  }
+
+  sync(): Promise<void> {
+    return call(this.#path, 'sync', (done) => fdatasync(this.#opened(), done))
+  }
+
+  async sizeBytes(): Promise<number> {
+    const facts = await call<{ size: number }>(this.#path, 'measure', (done) => fstat(this.#opened(), done))
+    return facts.size
+  }
+
+  async close(): Promise<void> {
+    const handle = this.#handle
+    if (handle === undefined) return
+    this.#handle = undefined
+    await call(this.#path, 'close', (done) => close(handle, done))
+  }
+
+  #opened(): number {
+    if (this.#handle !== undefined) return this.#handle
+    throw Object.assign(new Error('the file was closed'), { code: 'EBADF' })
+  }
+}
+
+function openFile(full: string, flags: OpenMode, mode: number, path: string): Promise<number> {
+  return call(path, 'open', (done) => open(full, flags, mode, done))
+}
+
 async function statOf(full: string, path: string): Promise<{ folder: boolean; sizeBytes: number }> {
   const facts = await call<{ size: number; isDirectory(): boolean }>(path, 'look at', (done) =>
     lstat(full, done),
@@ -259,12 +293,35 @@ async function statOf(full: string, path: string): Promise<{ folder: boolean; si
   return { folder: facts.isDirectory(), sizeBytes: facts.size }
 }
 
-function isShared(bytes: Uint8Array): boolean {
-  return bytes.buffer instanceof SharedArrayBuffer
+/** One call of node:fs as a promise whose errors are ours. */
+function call<Result = void>(
+  path: string,
+  operation: string,
+  start: (done: (error: Error | null, result?: Result) => void) => void,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    try {
+      start((error, result) => {
+        if (error === null) resolve(result as Result)
+        else reject(toDiskError(error, operation, path))
+      })
+    } catch (error) {
+      reject(toDiskError(error, operation, path))
+    }
+  })
 }
 
-/** What a thread met, as if it had been met here. */
-function failureOf(outcome: DiskOutcome & { kind: 'failed' }, path: string): KizunaError {
-  const { operation, code, message } = outcome
-  return toDiskError(Object.assign(new Error(message), { code }), operation, path)
+/** The system's error in our words. */
+export function toDiskError(error: unknown, operation: string, path: string): KizunaError {
+  if (error instanceof KizunaError) return error
+  const { code, errcode } = error as { code?: string; errcode?: number }
+  if (code === 'ENOSPC' || code === 'EDQUOT' || errcode === SQLITE_FULL) {
+    return new DiskFullError({ path, cause: error })
+  }
+  if (code === 'ENOENT') return new FileMissingError({ path })
+  if (code === 'EEXIST') return new FileExistsError({ path })
+  return new DiskError({ operation, path, systemCode: code ?? 'UNKNOWN', cause: error })
 }
+
+/** SQLite's result code for a full disk (https://www.sqlite.org/rescode.html). */
+const SQLITE_FULL = 13

@@ -87,44 +87,6 @@ test('replacing a whole file leaves the old or the new one at every crash', asyn
   }
 })
 
-test('saving a whole file leaves the old or the new one at every crash', async () => {
-  const outcomes = new Set<string>()
-  for (let seed = 0; seed < 400; seed++) {
-    const disk = new MemoryDisk()
-    const session = disk.session()
-    await session.makeFolder('t')
-    await session.writeFile('a', Buffer.alloc(2000, 'o'))
-    const saving = session
-      .saveFile({ path: 'a', temporary: 't/a', bytes: Buffer.alloc(3000, 'n') })
-      .then(() => session.syncFolders(['']))
-      .then(
-        () => true,
-        () => false,
-      )
-    for (let turn = 0; turn < seed % 40; turn++) await null
-    disk.crash(new SeededRandom(seed))
-    const isSaved = await saving
-    const bytes = Buffer.from(await disk.readFile('a', 9999)).toString()
-    assert.ok(/^(o{2000}|n{3000})$/.test(bytes), `${bytes.length} bytes, seed ${seed}`)
-    if (isSaved) assert.equal(bytes[0], 'n')
-    outcomes.add(`${isSaved} ${bytes[0]}`)
-  }
-  assert.deepEqual([...outcomes].sort(), ['false n', 'false o', 'true n'])
-})
-
-test('a fault in any step of saving a file leaves nothing of it', async () => {
-  for (const operation of ['open', 'write', 'sync', 'makeFolder', 'rename'] as const) {
-    const disk = new MemoryDisk()
-    await disk.makeFolder('t')
-    disk.fail({ operation, path: operation === 'makeFolder' ? 'f' : 't', code: 'EIO' })
-    const file = { path: 'f/a', temporary: 't/a', bytes: bytesOf('x'), makesFolder: true }
-    await assert.rejects(disk.saveFile(file), (error) => isKizunaError(error, 'DISK_ERROR'), operation)
-    assert.deepEqual(disk.paths(), [])
-    await disk.saveFile(file)
-    assert.deepEqual(disk.paths(), ['f/a'])
-  }
-})
-
 test('files and databases of before a crash are dead after it', async () => {
   const disk = new MemoryDisk()
   const file = await disk.open('a', 'create')

@@ -1,9 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { LimitExceededError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
-import type { Disk, DiskEntry, DiskFile, DiskSpace, SavedFile } from './disk.ts'
+import type { Disk, DiskEntry, DiskFile, DiskSpace } from './disk.ts'
 import { diskPathParts, parentOf } from './disk-path.ts'
-import { loadFileInSteps, saveFileInSteps, syncFoldersInSteps } from './disk-steps.ts'
 import { DiskError, DiskFullError, FileExistsError, FileMissingError } from './errors.ts'
 import { MemoryFile } from './memory-file.ts'
 import { MemoryNames, type MemoryPlace } from './memory-names.ts'
@@ -120,16 +119,6 @@ export class MemoryDisk implements Disk {
       remove: async (path) => alive(path).remove(path),
       makeFolder: async (path) => alive(path).makeFolder(path),
       syncFolder: async (path) => alive(path).syncFolder(path),
-      // By this disk's own calls, so that a crash comes between any two and wrappers of one see all of them.
-      saveFile(file) {
-        return saveFileInSteps(this, file)
-      },
-      loadFile(path, length, into) {
-        return loadFileInSteps(this, path, length, into)
-      },
-      syncFolders(paths) {
-        return syncFoldersInSteps(this, paths)
-      },
       list: (path) => alive(path).list(path),
       sizeOf: async (path) => alive(path).sizeOf(path),
       space: async () => alive('').space(),
@@ -176,14 +165,6 @@ export class MemoryDisk implements Disk {
       throw error
     }
     await this.syncFolder(parentOf(path))
-  }
-
-  saveFile(file: SavedFile): Promise<void> {
-    return saveFileInSteps(this, file)
-  }
-
-  loadFile(path: string, length: number, into?: Uint8Array): Promise<Uint8Array> {
-    return loadFileInSteps(this, path, length, into)
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -234,10 +215,6 @@ export class MemoryDisk implements Disk {
   async syncFolder(path: string): Promise<void> {
     this.#check('syncFolder', path)
     this.#names.sync(this.#names.folder(path))
-  }
-
-  syncFolders(paths: readonly string[]): Promise<void> {
-    return syncFoldersInSteps(this, paths)
   }
 
   async *list(path: string): AsyncGenerator<DiskEntry> {

@@ -1,5 +1,4 @@
 import type { Disk, DiskFile } from '../../src/storage/disk.ts'
-import { loadFileInSteps, saveFileInSteps, syncFoldersInSteps } from '../../src/storage/disk-steps.ts'
 import type { IndexDatabase, SqlValue } from '../../src/storage/index-database.ts'
 
 /** One call on its way to the disk or the index. */
@@ -39,16 +38,6 @@ export function hookDisk(inner: Disk, hooks: StorageHooks): Disk {
     readFile: (path, sizeBytesMax) => hooked('readFile', path, () => inner.readFile(path, sizeBytesMax)),
     writeFile: (path, bytes, options) =>
       hooked('writeFile', path, () => inner.writeFile(path, bytes, options)),
-    // Call by call, so that each can be watched.
-    saveFile(file) {
-      return saveFileInSteps(this, file)
-    },
-    loadFile(path, length, into) {
-      return loadFileInSteps(this, path, length, into)
-    },
-    syncFolders(paths) {
-      return syncFoldersInSteps(this, paths)
-    },
     rename: (from, to) => hooked('rename', to, () => inner.rename(from, to)),
     remove: (path) => hooked('remove', path, () => inner.remove(path)),
     makeFolder: (path) => hooked('makeFolder', path, () => inner.makeFolder(path)),

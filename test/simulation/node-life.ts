@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type Clock, deadlineWith, sleepWith, type Timer } from '../../src/core/clock.ts'
-import type { Disk, DiskEntry, DiskFile, DiskSpace, SavedFile } from '../../src/storage/disk.ts'
-import { loadFileInSteps, saveFileInSteps, syncFoldersInSteps } from '../../src/storage/disk-steps.ts'
+import type { Disk, DiskEntry, DiskFile, DiskSpace } from '../../src/storage/disk.ts'
 import { DiskError } from '../../src/storage/errors.ts'
 import type { MemoryDisk } from '../../src/storage/memory-disk.ts'
 
@@ -120,14 +119,6 @@ export class LifeDisk implements Disk {
     return this.#inner.writeFile(path, bytes)
   }
 
-  saveFile(file: SavedFile): Promise<void> {
-    return saveFileInSteps(this, file)
-  }
-
-  loadFile(path: string, length: number, into?: Uint8Array): Promise<Uint8Array> {
-    return loadFileInSteps(this, path, length, into)
-  }
-
   async rename(from: string, to: string): Promise<void> {
     this.#check('rename', from)
     return this.#inner.rename(from, to)
@@ -146,10 +137,6 @@ export class LifeDisk implements Disk {
   async syncFolder(path: string): Promise<void> {
     this.#check('syncFolder', path)
     return this.#bugs.syncLies ? undefined : this.#inner.syncFolder(path)
-  }
-
-  syncFolders(paths: readonly string[]): Promise<void> {
-    return syncFoldersInSteps(this, paths)
   }
 
   async *list(path: string): AsyncGenerator<DiskEntry> {
