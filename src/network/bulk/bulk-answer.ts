@@ -1,13 +1,13 @@
 import type { MarkedFrame } from '../frame-stream.ts'
 import type { CallOptions } from '../network.ts'
-import { BulkFormatError, type BulkHeader, type BulkMark, costOf, WINDOW_BYTES } from './bulk-frame.ts'
+import { ANSWER_WINDOW_BYTES, BulkFormatError, type BulkHeader, type BulkMark, costOf } from './bulk-frame.ts'
 import { wakened } from './bulk-message.ts'
 import type { FramePool } from './frame-pool.ts'
 
 const NOTHING = new Uint8Array(0)
 
-/** A credit is at least so much: a reader reports half a window at a time, and nobody is kept busy with words. */
-const CREDIT_STEP_BYTES = WINDOW_BYTES / 2
+/** So much is given back at a time: not one word for every frame, and often enough for who reads slowly. */
+const CREDIT_STEP_BYTES = ANSWER_WINDOW_BYTES / 4
 
 /** Memory for several frames that follow each other. */
 interface Room {
@@ -41,7 +41,7 @@ export class IncomingAnswer {
   #open: Room | undefined
   #lent: Room | undefined
   #frames = 0
-  #window = WINDOW_BYTES
+  #window = ANSWER_WINDOW_BYTES
   #unreported = 0
   #failure: Error | undefined
   #wake: (() => void) | undefined
@@ -182,7 +182,7 @@ export class IncomingAnswer {
     })
   }
 
-  /** Half a window at a time: not one word for every frame. */
+  /** So much at a time: not one word for every frame. */
   #report(cost: number): void {
     this.#unreported += cost
     if (this.#unreported < CREDIT_STEP_BYTES || this.isWhole || this.#failure !== undefined) return

@@ -10,7 +10,13 @@ import type { CallOptions } from '../network.ts'
 import { NetworkCall } from '../network-call.ts'
 import { IncomingAnswer } from './bulk-answer.ts'
 import type { ByteTaker } from './bulk-dial.ts'
-import { BulkFormatError, BulkFrameReader, type BulkHeader, type FrameTaker } from './bulk-frame.ts'
+import {
+  BulkFormatError,
+  BulkFrameReader,
+  type BulkHeader,
+  type FrameTaker,
+  REQUEST_WINDOW_BYTES,
+} from './bulk-frame.ts'
 import { BulkLink } from './bulk-link.ts'
 import { SendingWindow } from './bulk-message.ts'
 import { REQUESTS_AT_ONCE_MAX } from './bulk-serving.ts'
@@ -129,7 +135,7 @@ export class BulkAsking implements FrameTaker {
     const hangUp = new AbortController()
     const asked: Asked = {
       answer: new IncomingAnswer(this.#parts.pool, (bytes) => this.#credit(id, bytes), options.place),
-      window: new SendingWindow(),
+      window: new SendingWindow(REQUEST_WINDOW_BYTES),
       isGivenUp: false,
     }
     let readerIsBusy = false

@@ -46,7 +46,7 @@ describe('the asker of direct connections', LIMIT, () => {
       'more than the window',
       'PEER_MISBEHAVED',
       (socket) => {
-        for (let count = 0; count < 9; count++) socket.write(frame(1, 'more', 'x'.repeat(FRAME_BYTES_MAX)))
+        for (let count = 0; count < 33; count++) socket.write(frame(1, 'more', 'x'.repeat(FRAME_BYTES_MAX)))
       },
     ],
     [

@@ -22,8 +22,12 @@ export type BulkMark = keyof typeof BULK_MARKS
 export const BULK_HEADER_BYTES = 9
 /** Longest content of a frame of a message. No relay cuts a direct connection, so it may be longer than on a stream. */
 export const BULK_FRAME_BYTES_MAX = 256 * 1024
-/** What may be on the way in one direction of one request before the reader has read. */
-export const WINDOW_BYTES = 512 * 1024
+/** What may be on the way of one request before the answerer has read: strangers fill its memory. */
+export const REQUEST_WINDOW_BYTES = 512 * 1024
+/** What may be on the way of one answer: a whole chunk, so that none waits for a word of the asker, who wants it. */
+export const ANSWER_WINDOW_BYTES = 2 * 1024 * 1024
+/** A credit is at least so much: nobody is kept busy with words. */
+export const CREDIT_BYTES_MIN = REQUEST_WINDOW_BYTES / 2
 /** A frame takes at least so much of the window, so that empty ones cannot fill the memory. */
 export const FRAME_COST_MIN = 256
 /** Longest name of a protocol. */

@@ -131,7 +131,7 @@ describe('guards of direct connections', { timeout: 240_000 }, () => {
     client.write(frame(1, 'open', '/test/endless/1'))
     client.write(frame(1, 'end', ''))
     // All that the window allows has been read from TCP, but no more was asked for.
-    await world.framesOf(client, 8)
+    await world.framesOf(client, 34)
     await clock.advance(29_000)
     assert.equal(world.load.answering, 1)
     await clock.advance(3_000)

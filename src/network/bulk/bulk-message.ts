@@ -1,14 +1,17 @@
 import { type MarkedFrame, StreamEndedError } from '../frame-stream.ts'
-import { BulkFormatError, type BulkHeader, costOf, WINDOW_BYTES } from './bulk-frame.ts'
-
-/** A credit is at least so much: a reader reports half a window at a time, and nobody is kept busy with words. */
-const CREDIT_STEP_BYTES = WINDOW_BYTES / 2
+import {
+  BulkFormatError,
+  type BulkHeader,
+  CREDIT_BYTES_MIN,
+  costOf,
+  REQUEST_WINDOW_BYTES,
+} from './bulk-frame.ts'
 
 /** The frames of one message that come in, as far as they are not read yet: never more than the window. */
 export class IncomingMessage {
   readonly #frames: MarkedFrame[] = []
   readonly #allow: (bytes: number) => void
-  #window = WINDOW_BYTES
+  #window = REQUEST_WINDOW_BYTES
   #unreported = 0
   #failure: Error | undefined
   #wake: (() => void) | undefined
@@ -90,10 +93,10 @@ export class IncomingMessage {
     }
   }
 
-  /** Half a window at a time: not one word for every frame. */
+  /** So much at a time: not one word for every frame. */
   #read(cost: number): void {
     this.#unreported += cost
-    if (this.#unreported < CREDIT_STEP_BYTES || this.isWhole || this.#failure !== undefined) return
+    if (this.#unreported < CREDIT_BYTES_MIN || this.isWhole || this.#failure !== undefined) return
     this.#window += this.#unreported
     this.#allow(this.#unreported)
     this.#unreported = 0
@@ -102,14 +105,21 @@ export class IncomingMessage {
 
 /** What the other end lets us send of one message. */
 export class SendingWindow {
-  #left = WINDOW_BYTES
+  readonly #sizeBytes: number
+  #left: number
   #ended = false
   #wake: (() => void) | undefined
 
+  /** @param sizeBytes what may be on its way before the other end has read. */
+  constructor(sizeBytes: number) {
+    this.#sizeBytes = sizeBytes
+    this.#left = sizeBytes
+  }
+
   /** @throws BulkFormatError when it allows more than was used, or next to nothing. */
   allow(bytes: number): void {
-    if (bytes < CREDIT_STEP_BYTES) throw new BulkFormatError('a credit that is not worth its frame')
-    if (this.#left + bytes > WINDOW_BYTES) throw new BulkFormatError('a window larger than it may be')
+    if (bytes < CREDIT_BYTES_MIN) throw new BulkFormatError('a credit that is not worth its frame')
+    if (this.#left + bytes > this.#sizeBytes) throw new BulkFormatError('a window larger than it may be')
     this.#left += bytes
     this.#wake?.()
   }

@@ -9,7 +9,7 @@ import { SeededRandom } from '../../core/random.ts'
 import { madeCertificate } from '../native-tls/made-certificate.suite.ts'
 import { closing } from '../native-tls/stock-hosts.suite.ts'
 import { until } from '../start-networks.suite.ts'
-import { WINDOW_BYTES } from './bulk-frame.ts'
+import { REQUEST_WINDOW_BYTES } from './bulk-frame.ts'
 import { credit, ECHO, frame, raw, ServedWorld } from './served-world.suite.ts'
 
 const SOON_MS = 8_000
@@ -90,7 +90,7 @@ describe('the server of direct connections', { timeout: 240_000 }, () => {
     ['an error as a request', Buffer.concat([frame(1, 'open', ECHO), frame(1, 'error', '{}')])],
     ['a number that was used', Buffer.concat([frame(2, 'open', ECHO), frame(2, 'open', ECHO)])],
     ['a number that goes back', Buffer.concat([frame(2, 'open', ECHO), frame(1, 'open', ECHO)])],
-    ['a credit that was not used', Buffer.concat([frame(1, 'open', ECHO), credit(1, WINDOW_BYTES)])],
+    ['a credit that was not used', Buffer.concat([frame(1, 'open', ECHO), credit(1, REQUEST_WINDOW_BYTES)])],
     ['a credit that is cut short', Buffer.concat([frame(1, 'open', ECHO), frame(1, 'credit', 'ab')])],
     ['a first word of the asker', Buffer.concat([frame(1, 'open', ECHO), frame(1, 'ready', '')])],
     ['a credit of nothing', Buffer.concat([frame(1, 'open', ECHO), credit(1, 0)])],
@@ -110,7 +110,7 @@ describe('the server of direct connections', { timeout: 240_000 }, () => {
     const client = await world.dial()
     client.write(frame(1, 'open', '/test/deaf/1'))
     const full = frame(1, 'more', 'x'.repeat(FRAME_BYTES_MAX))
-    for (let sent = 0; sent <= WINDOW_BYTES; sent += FRAME_BYTES_MAX) client.write(full)
+    for (let sent = 0; sent <= REQUEST_WINDOW_BYTES; sent += FRAME_BYTES_MAX) client.write(full)
     await closing(client, SOON_MS)
   })
 
@@ -128,7 +128,7 @@ describe('the server of direct connections', { timeout: 240_000 }, () => {
     client.write(frame(1, 'open', '/test/none/1'))
     await world.framesOf(client, 1)
     const full = frame(1, 'more', 'x'.repeat(FRAME_BYTES_MAX))
-    for (let sent = 0; sent <= 2 * WINDOW_BYTES; sent += FRAME_BYTES_MAX) client.write(full)
+    for (let sent = 0; sent <= 2 * REQUEST_WINDOW_BYTES; sent += FRAME_BYTES_MAX) client.write(full)
     await closing(client, SOON_MS)
   })
 

@@ -9,13 +9,14 @@ import type { MemoryHolder } from '../held-memory.ts'
 import type { RequestHandler } from '../network.ts'
 import { NetworkCall } from '../network-call.ts'
 import {
+  ANSWER_WINDOW_BYTES,
   BULK_FRAME_BYTES_MAX,
   BulkFormatError,
   BulkFrameReader,
   type BulkHeader,
   costOf,
   type FrameTaker,
-  WINDOW_BYTES,
+  REQUEST_WINDOW_BYTES,
 } from './bulk-frame.ts'
 import { BulkLink } from './bulk-link.ts'
 import { IncomingMessage, SendingWindow } from './bulk-message.ts'
@@ -186,7 +187,7 @@ export class BulkServing implements FrameTaker {
     const answering: Answering = {
       peer: this.#parts.peer,
       message,
-      window: new SendingWindow(),
+      window: new SendingWindow(ANSWER_WINDOW_BYTES),
       call: new NetworkCall(clock, `Answering ${protocol}`, { timeoutMs: READ_STALL_MS }),
       sends: new Set(),
       sendingBytes: 0,
@@ -210,7 +211,7 @@ export class BulkServing implements FrameTaker {
         load.memory.remove(answering)
         load.end()
         if (this.#open.size === 0) this.#rest()
-        this.#straysAllowed += WINDOW_BYTES
+        this.#straysAllowed += REQUEST_WINDOW_BYTES
         answering.call.end()
       })
   }
@@ -310,7 +311,7 @@ export class BulkServing implements FrameTaker {
 
   #refuse(id: number, error: Error): void {
     this.#parts.metrics.count('kizuna_requests_total', { direction: 'in', outcome: 'refused' })
-    this.#straysAllowed += WINDOW_BYTES
+    this.#straysAllowed += REQUEST_WINDOW_BYTES
     this.#refusalsWaiting++
     if (this.#refusalsWaiting > REFUSALS_WAITING_MAX) this.close(error)
     else {

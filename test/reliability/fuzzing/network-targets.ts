@@ -6,7 +6,7 @@ import {
   BulkFrameReader,
   type BulkHeader,
   encodeBulkHeader,
-  WINDOW_BYTES,
+  REQUEST_WINDOW_BYTES,
 } from '../../../src/network/bulk/bulk-frame.ts'
 import { IncomingMessage, SendingWindow } from '../../../src/network/bulk/bulk-message.ts'
 import { FrameReader } from '../../../src/network/frame-reader.ts'
@@ -142,7 +142,10 @@ function takeMessages(input: Uint8Array): void {
       if (mark === 'open') {
         if (id <= lastId) throw new BulkFormatError('a number that was used before')
         lastId = id
-        open.set(id, { message: new IncomingMessage(() => {}), window: new SendingWindow() })
+        open.set(id, {
+          message: new IncomingMessage(() => {}),
+          window: new SendingWindow(REQUEST_WINDOW_BYTES),
+        })
       } else if (mark === 'more' || mark === 'last' || mark === 'end') {
         open.get(id)?.message.expect({ id, mark, sizeBytes })
       }
@@ -158,7 +161,7 @@ function takeMessages(input: Uint8Array): void {
   for (const part of inParts(input)) reader.push(part)
   for (const { message } of open.values()) {
     // The empty end of a message takes nothing of the window, and something of the memory.
-    if (message.heldBytes > WINDOW_BYTES + 256)
+    if (message.heldBytes > REQUEST_WINDOW_BYTES + 256)
       throw new FuzzFinding(`${message.heldBytes} bytes in one window`)
   }
 }
