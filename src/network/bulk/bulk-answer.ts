@@ -88,18 +88,9 @@ export class IncomingAnswer {
     const isFirst = this.#frames++ === 0
     if (isFirst) this.#first = bytes
     if (mark !== 'more') this.isWhole = true
-    if (bytes === this.#placed) {
-      this.#placed = undefined
-      this.#pieces.push({
-        mark,
-        room: undefined,
-        start: 0,
-        end: sizeBytes,
-        cost: costOf(sizeBytes),
-        own: bytes,
-      })
-    } else if (isFirst || mark === 'end' || mark === 'error') {
-      const cost = mark === 'end' || mark === 'error' ? 0 : costOf(sizeBytes)
+    const endsOnly = mark === 'end' || mark === 'error'
+    if (isFirst || endsOnly || bytes === this.#placed) {
+      const cost = endsOnly ? 0 : costOf(sizeBytes)
       this.#pieces.push({ mark, room: undefined, start: 0, end: sizeBytes, cost, own: bytes })
     } else this.#append(mark, sizeBytes)
     if (this.isWhole) this.#close()
