@@ -28,7 +28,7 @@ const input = z.strictObject({
   copies: z.coerce.number().int().min(1).max(64).optional().describe('Whole copies, this node’s included'),
   policy: z.string().max(32).optional().describe('`replica:N`, or `rs:K+M` for K data and M parity shards'),
   profile: z
-    .enum(['auto', 'dds-256k', 'swarm-1m', 'cdc'])
+    .enum(['auto', 'dds-256k', 'swarm-1m', 'swarm-2m', 'cdc'])
     .optional()
     .describe('How it is cut into chunks; `cdc` suits versions of one thing'),
   private: z

@@ -38,7 +38,7 @@ export interface PublishOptions extends LongCallOptions {
   encrypt?: boolean
   /** Encrypt with this key (32 bytes) instead of a new one. Never one key for two contents: nonces would repeat. */
   encryptionKey?: Uint8Array
-  profile?: 'dds-256k' | 'swarm-1m' | 'cdc'
+  profile?: 'dds-256k' | 'swarm-1m' | 'swarm-2m' | 'cdc'
   /** Bytes the source will give, when known; a different number is an error. */
   sizeBytes?: number
 }

@@ -4,7 +4,6 @@ import { test } from 'node:test'
 import { type ContentId, contentIdFromDigest } from '../core/content-id.ts'
 import { silentLogger } from '../core/log.ts'
 import { VirtualClock } from '../core/virtual-clock.ts'
-import { defaultProfile } from '../storage/chunking-profile.ts'
 import { ManifestBuilder } from '../storage/manifest-builder.ts'
 import { ObjectGroups } from './object-groups.ts'
 import { type ObjectManifest, readObjectManifest } from './object-manifest.ts'
@@ -46,7 +45,7 @@ async function world() {
   const clock = new VirtualClock()
   const manifests = new Map<ContentId, ObjectManifest>()
   for (const name of ['oak', 'elm']) {
-    const builder = new ManifestBuilder({ profile: defaultProfile(1), kind: 'file', encryption: undefined })
+    const builder = new ManifestBuilder({ profile: 'dds-256k', kind: 'file', encryption: undefined })
     builder.addChunk(idOf(name), 1)
     const { chunk } = builder.finish({ sha256: hash('sha256', name, 'buffer') })
     manifests.set(chunk.id, await readObjectManifest(chunk.id, chunk.bytes, () => assert.fail()))

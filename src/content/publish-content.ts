@@ -21,7 +21,7 @@ import { StripeMemory } from '../storage/stripe-memory.ts'
 import { choosePolicy, REPLICA_BELOW_BYTES } from './choose-policy.ts'
 import { ChunkWrites } from './chunk-writes.ts'
 import type { Community } from './community.ts'
-import type { PublishedContent, PublishOptions } from './content.ts'
+import type { DurabilityPolicy, PublishedContent, PublishOptions } from './content.ts'
 import { CIPHER_KEY_BYTES, CIPHER_SCHEME, encryptStream } from './content-cipher.ts'
 import { checkPolicy, type ObjectFacts } from './dds-protocol.ts'
 import type { KeptObjects } from './kept-objects.ts'
@@ -105,7 +105,7 @@ async function storeContent(
   options: PublishOptions & { kind?: 'file' | 'folder' },
   lease: ChunkLease,
 ): Promise<StoredContent> {
-  const profile = profileFor(options)
+  const profile = profileFor(parts, options)
   const key = isEncrypted(options) ? keyFor(parts, options) : undefined
   const plain = countBytes(source, options)
   const bytes = key === undefined ? plain : encryptStream(plain, { key, chunkBytes: chunkBytesMax(profile) })
@@ -117,7 +117,7 @@ async function storeContent(
   let whole: WholeHash | undefined
   try {
     const begin = await readBegin(chunks, options)
-    const policy = options.policy ?? choosePolicy(begin.sizeBytes, uptimesOf(parts.community), options.copies)
+    const policy = policyFor(parts, options, begin.sizeBytes)
     const builder = new ManifestBuilder({
       profile,
       kind: options.kind ?? 'file',
@@ -281,8 +281,17 @@ function keyFor(parts: PublishParts, { encryptionKey }: PublishOptions): Uint8Ar
   })
 }
 
-function profileFor(options: PublishOptions): ChunkingProfile {
-  const profile = options.profile ?? defaultProfile(options.sizeBytes)
+function policyFor(
+  { community }: PublishParts,
+  { policy, copies }: PublishOptions,
+  sizeBytes: number | undefined,
+): DurabilityPolicy {
+  return policy ?? choosePolicy(sizeBytes, uptimesOf(community), copies)
+}
+
+function profileFor(parts: PublishParts, options: PublishOptions): ChunkingProfile {
+  const isStriped = policyFor(parts, options, options.sizeBytes).kind === 'rs'
+  const profile = options.profile ?? defaultProfile(options.sizeBytes, { isStriped })
   if (!isEncrypted(options) || profile !== 'cdc') return profile
   throw new InvalidInputError({
     what: 'The chunking profile',

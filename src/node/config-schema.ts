@@ -104,9 +104,9 @@ export const nodeConfigSchema = z.strictObject({
       'How shared content is kept: `auto`, `replica:N` (whole copies) or `rs:K+M` (K data and M parity shards).',
     ),
   chunkProfile: value
-    .choice('auto', 'dds-256k', 'swarm-1m', 'cdc')
+    .choice('auto', 'dds-256k', 'swarm-1m', 'swarm-2m', 'cdc')
     .default('auto')
-    .describe('How content is cut into chunks: 256 KiB, 1 MiB, or by content; `auto` goes by size.'),
+    .describe('How content is cut into chunks: 256 KiB, 1 or 2 MiB, or by content; `auto` goes by size.'),
 
   storageFolder: value
     .text()

@@ -16,6 +16,7 @@ import { freshMemory } from './chunk-memory.ts'
 import {
   CDC_BYTES,
   CHUNKING_PROFILES,
+  type ChunkingProfile,
   chunkBytesMax,
   defaultProfile,
   fixedChunkBytes,
@@ -111,16 +112,26 @@ test('equal bytes make equal chunks wherever they stand [K-31]', async () => {
   assert.equal(first?.id, second?.id)
 })
 
-test('the other fixed profile cuts every MiB; large content uses it by default', async () => {
-  const content = random.bytes(2 * 1024 * 1024 + 5)
-  const chunks = await chunksOf(piecesOf(content, [300_000]), { profile: 'swarm-1m' })
-  assert.deepEqual(
-    chunks.map(({ bytes }) => bytes.byteLength),
-    [1_048_576, 1_048_576, 5],
-  )
-  assert.equal(defaultProfile(undefined), 'dds-256k')
-  assert.equal(defaultProfile(256 * 1024 * 1024 - 1), 'dds-256k')
-  assert.equal(defaultProfile(256 * 1024 * 1024), 'swarm-1m')
+test('the other fixed profiles cut every MiB, and every 511 blocks of 4 KiB', async () => {
+  const lengthsIn = async (profile: ChunkingProfile, sizeBytes: number) =>
+    (await chunksOf(piecesOf(random.bytes(sizeBytes), [300_000]), { profile })).map(
+      ({ bytes }) => bytes.byteLength,
+    )
+  assert.deepEqual(await lengthsIn('swarm-1m', 2 * 1_048_576 + 5), [1_048_576, 1_048_576, 5])
+  assert.deepEqual(await lengthsIn('swarm-2m', 2_093_056 + 5), [2_093_056, 5])
+})
+
+test('the larger the content, the longer its chunks, except that whole stripes must lie in memory', () => {
+  const MIB = 1024 * 1024
+  const profileOf = (sizeBytes: number | undefined) => [
+    defaultProfile(sizeBytes, { isStriped: false }),
+    defaultProfile(sizeBytes, { isStriped: true }),
+  ]
+  assert.deepEqual(profileOf(undefined), ['dds-256k', 'dds-256k'])
+  assert.deepEqual(profileOf(256 * MIB - 1), ['dds-256k', 'dds-256k'])
+  assert.deepEqual(profileOf(256 * MIB), ['swarm-1m', 'swarm-1m'])
+  assert.deepEqual(profileOf(1024 * MIB - 1), ['swarm-1m', 'swarm-1m'])
+  assert.deepEqual(profileOf(1024 * MIB), ['swarm-2m', 'swarm-1m'])
 })
 
 test('no profile makes a chunk over the limit', () => {

@@ -1,14 +1,23 @@
 import { hash } from 'node:crypto'
 
 /** Ways to cut content into chunks. The name stands in the manifest, so a way never changes once released. */
-export const CHUNKING_PROFILES = ['dds-256k', 'swarm-1m', 'cdc'] as const
+export const CHUNKING_PROFILES = ['dds-256k', 'swarm-1m', 'swarm-2m', 'cdc'] as const
 export type ChunkingProfile = (typeof CHUNKING_PROFILES)[number]
 
-/** Length of every chunk but the last, in bytes; 256 KiB is the DDS plan's and what `ipfs add` makes. */
-const FIXED_BYTES = { 'dds-256k': 256 * 1024, 'swarm-1m': 1024 * 1024 } as const
+/**
+ * Length of every chunk but the last, in bytes. 256 KiB is the DDS plan's and what `ipfs add` makes; the longest is
+ * what fits below `CHUNK_BYTES_MAX` in whole blocks of a disk.
+ */
+const FIXED_BYTES = {
+  'dds-256k': 256 * 1024,
+  'swarm-1m': 1024 * 1024,
+  'swarm-2m': 2 * 1024 * 1024 - 4096,
+} as const
 
 /** From this size on whole content is cut into 1 MiB (bytes): a quarter of the ids to find and announce. */
-export const LARGE_CONTENT_BYTES = 256 * 1024 * 1024
+const LARGE_CONTENT_BYTES = 256 * 1024 * 1024
+/** From this size on into nearly 2 MiB: each chunk costs both ends about half a millisecond besides its bytes. */
+const HUGE_CONTENT_BYTES = 1024 * 1024 * 1024
 
 /**
  * Limits of content-defined chunks (bytes). Cuts are forced at `max`, not looked for below `min`;
@@ -48,9 +57,16 @@ export function chunkBytesMax(profile: ChunkingProfile): number {
   return profile === 'cdc' ? CDC_BYTES.max : FIXED_BYTES[profile]
 }
 
-/** What is used when nobody chose: 1 MiB from 256 MiB up, else (also when the size is unknown) 256 KiB. */
-export function defaultProfile(sizeBytes: number | undefined): ChunkingProfile {
-  return sizeBytes !== undefined && sizeBytes >= LARGE_CONTENT_BYTES ? 'swarm-1m' : 'dds-256k'
+/**
+ * What is used when nobody chose; 256 KiB also when the size is unknown.
+ * @param options `isStriped`: it gets parity, for which whole stripes lie in memory; no chunk is longer than 1 MiB then.
+ */
+export function defaultProfile(
+  sizeBytes: number | undefined,
+  options: { isStriped: boolean },
+): ChunkingProfile {
+  if (sizeBytes === undefined || sizeBytes < LARGE_CONTENT_BYTES) return 'dds-256k'
+  return sizeBytes < HUGE_CONTENT_BYTES || options.isStriped ? 'swarm-1m' : 'swarm-2m'
 }
 
 /** A new cutter at the beginning of content. */

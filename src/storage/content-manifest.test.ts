@@ -125,7 +125,7 @@ test('manifests of every shape read back as they were written', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({
-        profile: fc.constantFrom('dds-256k', 'swarm-1m', 'cdc'),
+        profile: fc.constantFrom('dds-256k', 'swarm-1m', 'swarm-2m', 'cdc'),
         kind: fc.constantFrom('file', 'folder'),
         parity: fc.option(
           fc.record({ k: fc.integer({ min: 1, max: 20 }), m: fc.integer({ min: 1, max: 20 }) }),
@@ -135,7 +135,7 @@ test('manifests of every shape read back as they were written', async () => {
         sizes: fc.array(fc.integer({ min: 1, max: 1_048_576 }), { maxLength: 30 }),
       }),
       async ({ profile, kind, parity, scheme, parameters, sizes }) => {
-        const length = { 'dds-256k': 262_144, 'swarm-1m': 1_048_576, cdc: 0 }[profile]
+        const length = { 'dds-256k': 262_144, 'swarm-1m': 1_048_576, 'swarm-2m': 2_093_056, cdc: 0 }[profile]
         const all =
           length === 0 ? sizes : fixedSizes(sizes.length, length, (sizes.at(-1) ?? 1) % length || length)
         const options: ManifestOptions = {
