@@ -7,6 +7,7 @@ export class ContenderProcess {
   readonly #lines: AsyncIterator<string>
   readonly #reader: Interface
   #errors = ''
+  #isReady = false
 
   constructor(command: readonly string[], words: readonly string[]) {
     const [program = '', ...before] = command
@@ -31,9 +32,16 @@ export class ContenderProcess {
     }
   }
 
+  /** Resolves when it waits for the sign. */
+  async ready(): Promise<void> {
+    if (!this.#isReady) await this.said('ready')
+    this.#isReady = true
+  }
+
   /** Gives the sign once it is ready; the seconds that its work took. */
   async work(): Promise<number> {
-    await this.said('ready')
+    await this.ready()
+    this.#isReady = false
     this.#child.stdin?.write('go\n')
     return Number(await this.said('seconds'))
   }

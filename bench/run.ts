@@ -22,11 +22,11 @@ import { holdRatios } from './regression.ts'
 import { publish, runRounds, type Sample, transfer } from './rounds.ts'
 import { measureStart } from './start.ts'
 import { tableOf } from './tables.ts'
+import { MEMORY_FOLDER } from './warm-memory.ts'
 
 const MIB = 1024 ** 2
 /** Source file, its store, the receiver's store and output. */
 const ROOM_FACTOR = 5
-const MEMORY_FOLDER = '/dev/shm'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -7,7 +7,6 @@
 import { createHash, hash } from 'node:crypto'
 import { once } from 'node:events'
 import {
-  createReadStream,
   mkdirSync,
   openSync,
   read as readAt,
@@ -19,7 +18,6 @@ import {
 import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { connect, createServer } from 'node:tls'
 import { promisify } from 'node:util'
 import type { PrivateKey } from '@libp2p/interface'
@@ -43,6 +41,7 @@ import { TlsIdentity } from '../src/network/native-tls/tls-identity.ts'
 import type { Network } from '../src/network/network.ts'
 import { networkOptions } from '../src/node/network-options.ts'
 import { endWithTheBenchmark, say } from './contenders/contender-program.ts'
+import { sendFile } from './contenders/send-file.ts'
 
 const CHUNK_BYTES = 256 * 1024
 const FRAME_BYTES = 64 * 1024
@@ -343,7 +342,7 @@ async function seedTls(): Promise<string> {
   const server = createServer({ ...pair, minVersion: 'TLSv1.3', noDelay: true }, (socket) => {
     socket.on('error', () => {})
     socket.once('data', () => {
-      pipeline(createReadStream(first, { highWaterMark: READ_BYTES }), socket).catch(() => {})
+      sendFile(first, socket).catch((error) => socket.destroy(error))
     })
   })
   server.listen(0, '127.0.0.1')

@@ -11,6 +11,7 @@ import { writeSampleFile } from '../test/fixtures/sample-file.ts'
 import { ContenderProcess } from './contender-process.ts'
 import { describeMachine, machineLine } from './machine.ts'
 import { median, megabytes } from './rounds.ts'
+import { WarmMemory } from './warm-memory.ts'
 
 /** A way, its words for transfer-end.ts, and what has to be reached against others. */
 const ways = [
@@ -59,11 +60,14 @@ for (let round = 1; round <= Number(values.rounds); round++) {
   for (const { name, words } of wanted) {
     const command = [process.execPath, '--max-semi-space-size=16', ...profiling(), program, ...words]
     const room = mkdtempSync(join(folder, 'round-'))
+    const memory = new WarmMemory(room, 3 * sizeBytes)
     const source = new ContenderProcess(command, ['seed', file, join(room, 'source')])
     let receiver: ContenderProcess | undefined
     try {
       const where = String(await source.said('where'))
       receiver = new ContenderProcess(command, ['fetch', where, String(sizeBytes), join(room, 'receiver')])
+      await receiver.ready()
+      memory.release()
       const seconds = await receiver.work()
       const cpu = Number(await receiver.said('cpu')) + (await source.work())
       const gigabytes = sizeBytes / 1e9

@@ -6,11 +6,11 @@
 import { spawnSync } from 'node:child_process'
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream'
 import { connect, createServer } from 'node:tls'
 import { endWithTheBenchmark, say, timed, wordsOf } from './contender-program.ts'
+import { sendFile } from './send-file.ts'
 
 const READ_BYTES = 1024 * 1024
 
@@ -26,7 +26,7 @@ async function seed(): Promise<void> {
   const [file = '', folder = ''] = wordsOf(2)
   const server = createServer({ ...certificate(folder), minVersion: 'TLSv1.3', noDelay: true }, (socket) => {
     socket.once('data', () => {
-      pipeline(createReadStream(file, { highWaterMark: READ_BYTES }), socket, () => socket.destroy())
+      sendFile(file, socket).catch((error) => socket.destroy(error))
     })
   })
   server.listen(0, '127.0.0.1')
