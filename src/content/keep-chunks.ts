@@ -53,7 +53,8 @@ export async function* keepChunks(
   // Whoever keeps a part must be able to repair the whole.
   const ids = [...new Set([facts.root, ...manifest.shape.pageIds, ...input.ids])]
   try {
-    for await (const group of storeChunks({ clock: parts.clock, transfer, lease }, ids)) {
+    const { chunkBytesMax } = manifest
+    for await (const group of storeChunks({ clock: parts.clock, transfer, lease }, { ids, chunkBytesMax })) {
       await parts.kept.keep(facts, keeper, group, keepOptions)
       for (const id of group) if (wanted.has(id)) yield id
     }

@@ -17,9 +17,9 @@ describe('storing chunks in groups', () => {
     transfer = new SlowTransfer()
   })
 
-  const begin = (count: number) => {
+  const begin = (count: number, chunkBytesMax = 2 ** 20) => {
     const lease = leases.hold()
-    return storeChunks({ clock, transfer, lease }, ids.slice(0, count))
+    return storeChunks({ clock, transfer, lease }, { ids: ids.slice(0, count), chunkBytesMax })
   }
 
   test('eight that are durable make a group, and the last one is what is left', async () => {
@@ -61,6 +61,19 @@ describe('storing chunks in groups', () => {
     assert.ok(transfer.begun <= 8 + 16 + 16, `${transfer.begun} were begun`)
     assert.equal((await groups.next()).value?.length, transfer.begun - 8)
     await groups.return(undefined)
+  })
+
+  test('of long ones no more are under way at once than sixteen MiB, and eight at least', async () => {
+    const underWay = async (chunkBytesMax: number) => {
+      const before = transfer.begun
+      const groups = begin(100, chunkBytesMax)
+      void groups.next()
+      return transfer.begun - before
+    }
+    assert.equal(await underWay(1), 16)
+    assert.equal(await underWay(1.5 * 2 ** 20), 10)
+    assert.equal(await underWay(2 ** 21), 8)
+    assert.equal(await underWay(2 ** 23), 8)
   })
 
   test('a failure begins no more, and comes after what was stored', async () => {

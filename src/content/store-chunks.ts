@@ -3,21 +3,26 @@ import type { ContentId } from '../core/content-id.ts'
 import type { ChunkLease } from '../storage/chunk-leases.ts'
 import type { ContentTransfer } from './content-transfer.ts'
 
-/** Chunks being fetched and stored at once. */
+/** Bytes being fetched and stored at once, … */
+const AT_ONCE_BYTES = 16 * 2 ** 20
+/** … and chunks: enough for several peers, however long they are. */
+const AT_ONCE_MIN = 8
 const AT_ONCE_MAX = 16
 /** Each group is written down by its taker, which syncs the index: so many are worth it, or what came in this time. */
 const GROUP_CHUNKS = 8
 const GATHER_MS = 100
 
 /**
- * Brings chunks onto this disk by a transfer and yields them in groups, each durable. The first failure begins no
- * more; what is under way is waited for. Whoever takes no more groups closes the transfer.
+ * Brings chunks, none longer than `chunkBytesMax`, onto this disk by a transfer and yields them in groups, each
+ * durable. The first failure begins no more; what is under way is waited for. Whoever takes no more groups closes the
+ * transfer.
  * @throws the first failure, after the last group.
  */
 export async function* storeChunks(
   { clock, transfer, lease }: { clock: Clock; transfer: Pick<ContentTransfer, 'store'>; lease: ChunkLease },
-  ids: readonly ContentId[],
+  { ids, chunkBytesMax }: { ids: readonly ContentId[]; chunkBytesMax: number },
 ): AsyncGenerator<ContentId[]> {
+  const atOnce = Math.min(Math.max(Math.floor(AT_ONCE_BYTES / chunkBytesMax), AT_ONCE_MIN), AT_ONCE_MAX)
   let stored: ContentId[] = []
   let next = 0
   let running = 0
@@ -40,7 +45,7 @@ export async function* storeChunks(
   }
   const startMore = () => {
     // A taker that is slow holds up what comes after.
-    while (running < AT_ONCE_MAX && stored.length < AT_ONCE_MAX && failure === undefined) {
+    while (running < atOnce && stored.length < atOnce && failure === undefined) {
       const id = ids[next]
       if (id === undefined) return
       running++
