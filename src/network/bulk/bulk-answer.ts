@@ -2,7 +2,7 @@ import type { MarkedFrame } from '../frame-stream.ts'
 import type { CallOptions } from '../network.ts'
 import { ANSWER_WINDOW_BYTES, BulkFormatError, type BulkHeader, type BulkMark, costOf } from './bulk-frame.ts'
 import { wakened } from './bulk-message.ts'
-import type { FramePool } from './frame-pool.ts'
+import { type FramePool, POOLED_BYTES } from './frame-pool.ts'
 
 const NOTHING = new Uint8Array(0)
 
@@ -47,7 +47,8 @@ export class IncomingAnswer {
   #wake: (() => void) | undefined
   #isWaking = false
   #place: CallOptions['place']
-  #placed: Uint8Array | undefined
+  /** The frame that began last, when it lies in no room: it was placed, or is longer than one. */
+  #alone: Uint8Array | undefined
   #first: Uint8Array = NOTHING
   /** Whether its last frame came. */
   isWhole = false
@@ -72,12 +73,12 @@ export class IncomingAnswer {
     // The first one says what it is that comes.
     if (this.#frames === 0) return new Uint8Array(sizeBytes)
     const placed = this.#place?.(sizeBytes, this.#first)
-    if (placed !== undefined) {
-      this.#placed = placed
-      return placed
-    }
     // What follows would lie before what came first.
-    this.#place = undefined
+    if (placed === undefined) this.#place = undefined
+    if (placed !== undefined || sizeBytes > POOLED_BYTES) {
+      this.#alone = placed ?? Buffer.allocUnsafeSlow(sizeBytes)
+      return this.#alone
+    }
     const room = this.#roomFor(sizeBytes)
     return room.bytes.subarray(room.filled, room.filled + sizeBytes)
   }
@@ -89,7 +90,7 @@ export class IncomingAnswer {
     if (isFirst) this.#first = bytes
     if (mark !== 'more') this.isWhole = true
     const endsOnly = mark === 'end' || mark === 'error'
-    if (isFirst || endsOnly || bytes === this.#placed) {
+    if (isFirst || endsOnly || bytes === this.#alone) {
       const cost = endsOnly ? 0 : costOf(sizeBytes)
       this.#pieces.push({ mark, room: undefined, start: 0, end: sizeBytes, cost, own: bytes })
     } else this.#append(mark, sizeBytes)

@@ -21,7 +21,7 @@ export type BulkMark = keyof typeof BULK_MARKS
 /** Length of the content (4 bytes), number of the request (4 bytes), mark (1 byte). */
 export const BULK_HEADER_BYTES = 9
 /** Longest content of a frame of a message. No relay cuts a direct connection, so it may be longer than on a stream. */
-export const BULK_FRAME_BYTES_MAX = 256 * 1024
+export const BULK_FRAME_BYTES_MAX = 1024 * 1024
 /** What may be on the way of one request before the answerer has read: strangers fill its memory. */
 export const REQUEST_WINDOW_BYTES = 512 * 1024
 /** What may be on the way of one answer: a whole chunk, so that none waits for a word of the asker, who wants it. */

@@ -102,13 +102,14 @@ describe('guards of direct connections', { timeout: 240_000 }, () => {
     world.onFrame(client, (_id, mark, bytes) => {
       if (mark === 'more') sizes.push(bytes.byteLength)
     })
-    // The window of each is half a mebibyte.
+    // The window of each is two mebibytes.
     for (let count = 0; count < 8; count++) ask()
-    await until(() => sizes.includes(256 * 1024))
+    await until(() => sizes.includes(1024 * 1024))
     assert.ok(
-      sizes.slice(0, 8).every((size) => size === 64 * 1024),
+      sizes.slice(0, 16).every((size) => size === 64 * 1024),
       `${sizes}`,
     )
+    for (const size of [128, 256, 512]) assert.ok(sizes.includes(size * 1024), `${sizes}`)
     sizes.length = 0
     // More than the system takes while the client reads nothing: a frame is under way as time goes on.
     client.pause()

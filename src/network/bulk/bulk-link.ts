@@ -17,10 +17,10 @@ const NOTHING = new Uint8Array(0)
 const GATHERED_BYTES_MAX = 4 * 1024
 /** Such frames that leave together. */
 const GATHERED_FRAMES_MAX = 64
-/** A line on which this many bytes were taken since it was last slow takes long frames … */
-const FAST_BYTES_MIN = 1024 * 1024
-/** … and it is slow when a frame takes longer than this for each 64 KiB: 3.3 MB/s. */
-const SLOW_MS = 20
+/** A frame shall be taken within this, since others wait behind it. */
+const FRAME_MS = 20
+/** After so many bytes without one that took longer, frames may be twice as long. */
+const IN_TIME_BYTES = 1024 * 1024
 
 /** A frame that waits to be written. */
 interface Waiting {
@@ -43,7 +43,8 @@ export class BulkLink {
   #waitingBytes = 0
   #takenBytes = 0
   #isWriting = false
-  #fastBytes = 0
+  #inTimeBytes = 0
+  #frameBytesMax = FRAME_BYTES_MAX
 
   /**
    * @param parts the socket after its handshake; whoever feeds `reader` reports to `received`; `owes` says how
@@ -93,9 +94,9 @@ export class BulkLink {
     this.#receivedBytes += count
   }
 
-  /** How long a frame may be now: short ones on a slow line, where others would wait long behind a long one. */
+  /** How long a frame may be now, in whole KiB by 64: about what the line takes in 20 ms. */
   get frameBytesMax(): number {
-    return this.#fastBytes >= FAST_BYTES_MIN ? BULK_FRAME_BYTES_MAX : FRAME_BYTES_MAX
+    return this.#frameBytesMax
   }
 
   /**
@@ -162,8 +163,14 @@ export class BulkLink {
 
   #notePace(sizeBytes: number, startedAt: number): void {
     const tookMs = this.#clock.monotonic() - startedAt
-    const isSlow = tookMs > SLOW_MS * Math.ceil(sizeBytes / FRAME_BYTES_MAX)
-    this.#fastBytes = isSlow ? 0 : Math.min(this.#fastBytes + sizeBytes, FAST_BYTES_MIN)
+    this.#inTimeBytes += sizeBytes
+    if (tookMs > FRAME_MS) {
+      const inTime = Math.floor((sizeBytes * FRAME_MS) / tookMs / FRAME_BYTES_MAX) * FRAME_BYTES_MAX
+      this.#frameBytesMax = Math.max(inTime, FRAME_BYTES_MAX)
+    } else if (this.#inTimeBytes >= IN_TIME_BYTES)
+      this.#frameBytesMax = Math.min(2 * this.#frameBytesMax, BULK_FRAME_BYTES_MAX)
+    else return
+    this.#inTimeBytes = 0
   }
 
   /** Ends it at once; what was not sent is lost. May be called again. */

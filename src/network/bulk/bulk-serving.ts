@@ -26,10 +26,10 @@ import type { BulkServerParts } from './bulk-server.ts'
 export const REQUESTS_AT_ONCE_MAX = 64
 /** Refused requests whose words are not sent yet; who asks on and on without listening is hung up on. */
 const REFUSALS_WAITING_MAX = 64
-/** Bytes of one answer that wait to be taken: a long frame, or some short ones. */
-const WAITING_BYTES_MAX = BULK_FRAME_BYTES_MAX
+/** Bytes of one answer that wait to be taken in several frames; a single one may be longer. */
+const WAITING_BYTES_MAX = 256 * 1024
 /** Those of all answers of a connection together: no line needs more to be full. */
-const WAITING_BYTES_TOGETHER = 1024 * 1024
+const WAITING_BYTES_TOGETHER = BULK_FRAME_BYTES_MAX
 /** A request of which nothing more comes for this long ends its connection; the pace of the whole is watched besides. */
 const READ_STALL_MS = 60_000
 /** So does an answer of which nothing is read for this long. */

@@ -1,7 +1,5 @@
-import { BULK_FRAME_BYTES_MAX } from './bulk-frame.ts'
-
-/** One buffer: room for a long frame, or some short ones. Small enough to be read while it is still in the processor's cache. */
-const BUFFER_BYTES = BULK_FRAME_BYTES_MAX
+/** One buffer: room for some frames. Small enough to be read while it is still in the processor's cache. */
+export const POOLED_BYTES = 256 * 1024
 /** Buffers kept for the next frames, of all connections together: 8 MiB. */
 const SPARE_MAX = 32
 
@@ -14,7 +12,7 @@ export class FramePool {
 
   /** A buffer; what is in it is of no meaning. */
   take(): Uint8Array {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(POOLED_BYTES)
   }
 
   giveBack(bytes: Uint8Array): void {
