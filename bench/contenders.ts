@@ -47,6 +47,7 @@ export const transferContenders: readonly Contender[] = [
     role: 'fetch-libp2p',
     endsIn: 'the store and a file',
   },
+  { name: 'Kizuna, kept, libp2p streams only', command: kizuna, role: 'keep-libp2p', endsIn: 'the store' },
   { name: 'Node TLS, onread, not stored', command: tls, role: 'fetch', endsIn: 'nothing' },
   {
     name: 'Node TLS + SHA-256, one thread, not stored',

@@ -19,6 +19,7 @@ export const transferGoals: readonly Goal[] = [
   { ours: 'Kizuna', theirs: 'libtorrent, unencrypted', atLeast: 2.2 },
   { ours: 'Kizuna', theirs: 'WebTorrent', atLeast: 3.5 },
   { ours: 'Kizuna', theirs: 'Helia bitswap', atLeast: 40 },
+  { ours: 'Kizuna, kept, libp2p streams only', theirs: 'js-libp2p stream, stock TLS', atLeast: 1.5 },
   { ours: 'Kizuna, libp2p streams only', theirs: 'js-libp2p stream, stock TLS', atLeast: 1.5 },
 ]
 

@@ -27,7 +27,8 @@ const roles: Record<string, () => Promise<void>> = {
   capped,
   fetch: () => fetch(),
   'fetch-libp2p': () => fetch(overLibp2p),
-  keep,
+  keep: () => keep(),
+  'keep-libp2p': () => keep(overLibp2p),
   publish,
   parity,
 }
@@ -55,8 +56,8 @@ async function fetch(seams: typeof overLibp2p | undefined = undefined): Promise<
 }
 
 /** As a member does that keeps it for others; a second sign lets it be written to a file from there. */
-async function keep(): Promise<void> {
-  const { node, id, output } = await connectedNode()
+async function keep(seams: typeof overLibp2p | undefined = undefined): Promise<void> {
+  const { node, id, output } = await connectedNode(seams)
   await timed(() => node.services.content.keep(id))
   await timed(() => writeOut(node, id, output))
 }
