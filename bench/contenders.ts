@@ -69,8 +69,9 @@ export const transferContenders: readonly Contender[] = [
 
 /** Taking a file in, so that it can be served. */
 export const publishContenders: readonly Contender[] = [
-  { name: 'Kizuna', command: node('kizuna.ts'), role: 'publish' },
-  { name: 'Kizuna, 10+4 parity', command: node('kizuna.ts'), role: 'parity' },
+  { name: 'Kizuna', command: kizuna, role: 'publish' },
+  { name: 'Kizuna, chunks of 1 MiB', command: kizuna, role: 'publish-1m' },
+  { name: 'Kizuna, chunks of 1 MiB, 10+4 parity', command: kizuna, role: 'parity-1m' },
   { name: 'SHA-256 alone', command: node('sha256.ts'), role: 'publish' },
   { name: 'libtorrent, piece hashes only', command: rasterbar, role: 'publish', missing: noLibtorrent },
   { name: 'WebTorrent', command: node('webtorrent.ts'), role: 'publish', missing: notInstalled },

@@ -25,7 +25,7 @@ export const transferGoals: readonly Goal[] = [
 
 export const publishGoals: readonly Goal[] = [
   { ours: 'Kizuna', theirs: 'SHA-256 alone', atLeast: 0.5 },
-  { ours: 'Kizuna, 10+4 parity', theirs: 'Kizuna', atLeast: 0.8 },
+  { ours: 'Kizuna, chunks of 1 MiB, 10+4 parity', theirs: 'Kizuna, chunks of 1 MiB', atLeast: 0.8 },
 ]
 
 /** A goal with what was reached. */

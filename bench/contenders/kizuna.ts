@@ -20,6 +20,7 @@ import {
 } from '../../src/index.ts'
 import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts'
 import { networkOptions } from '../../src/node/network-options.ts'
+import type { ChunkingProfile } from '../../src/storage/chunking-profile.ts'
 import { endWithTheBenchmark, say, timed, wordsOf } from './contender-program.ts'
 
 const roles: Record<string, () => Promise<void>> = {
@@ -29,8 +30,10 @@ const roles: Record<string, () => Promise<void>> = {
   'fetch-libp2p': () => fetch(overLibp2p),
   keep: () => keep(),
   'keep-libp2p': () => keep(overLibp2p),
-  publish,
-  parity,
+  publish: () => publish({ kind: 'replica', copies: 1 }),
+  // What 1 GiB with parity is cut into by itself; beside it the same without, so that only parity differs.
+  'publish-1m': () => publish({ kind: 'replica', copies: 1 }, 'swarm-1m'),
+  'parity-1m': () => publish({ kind: 'rs', k: 10, m: 4 }, 'swarm-1m'),
 }
 endWithTheBenchmark()
 await roles[process.argv[2] ?? '']?.()
@@ -89,16 +92,12 @@ function overLibp2p(config: NodeConfig): NodeSeams {
   return { network: (key) => createLibp2pNetwork({ ...parts, key }, options) }
 }
 
-async function publish(): Promise<void> {
+async function publish(policy: DurabilityPolicy, profile?: ChunkingProfile): Promise<void> {
   const [file = '', folder = ''] = wordsOf(2)
   const node = await startNode(folder)
-  await timed(() => share(node, file, { kind: 'replica', copies: 1 }).then(() => undefined))
-}
-
-async function parity(): Promise<void> {
-  const [file = '', folder = ''] = wordsOf(2)
-  const node = await startNode(folder)
-  await timed(() => share(node, file, { kind: 'rs', k: 10, m: 4 }).then(() => undefined))
+  await timed(async () => {
+    await share(node, file, policy, profile)
+  })
 }
 
 async function startNode(
@@ -115,8 +114,14 @@ async function startNode(
   return node
 }
 
-async function share(node: Node, file: string, policy: DurabilityPolicy): Promise<string> {
+async function share(
+  node: Node,
+  file: string,
+  policy: DurabilityPolicy,
+  profile?: ChunkingProfile,
+): Promise<string> {
   await using source = await open(file)
-  const options = { policy, acknowledge: 'local', sizeBytes: statSync(file).size } as const
+  const sizeBytes = statSync(file).size
+  const options = { policy, acknowledge: 'local', sizeBytes, ...(profile && { profile }) } as const
   return (await node.services.content.publish(readPieces(source), options)).id
 }
