@@ -5,9 +5,6 @@ import { ContenderProcess } from './contender-process.ts'
 import type { Contender } from './contenders.ts'
 import { WarmMemory } from './warm-memory.ts'
 
-/** What a contender may write of the sample's length: a store, a file, and what lies in sockets. */
-const WRITTEN_FACTOR = 3
-
 /** A file to be moved or taken in. */
 export interface Sample {
   file: string
@@ -71,7 +68,7 @@ export async function transfer(contender: Contender, sample: Sample, folder: str
   const [here, there, target] = ['source', 'receiver', 'target'].map((name) => join(folder, name))
   for (const made of [here, there, target]) mkdirSync(made as string)
   const output = join(target as string, basename(sample.file))
-  const memory = new WarmMemory(folder, WRITTEN_FACTOR * sample.sizeBytes)
+  const memory = new WarmMemory(folder, sample.sizeBytes)
   const source = new ContenderProcess(contender.command, ['seed', sample.file, here as string])
   let receiver: ContenderProcess | undefined
   try {
@@ -95,7 +92,7 @@ export async function transfer(contender: Contender, sample: Sample, folder: str
 
 /** In one process: the file is taken in, so that others could fetch it. */
 export async function publish(contender: Contender, sample: Sample, folder: string): Promise<number> {
-  const memory = new WarmMemory(folder, WRITTEN_FACTOR * sample.sizeBytes)
+  const memory = new WarmMemory(folder, sample.sizeBytes)
   const one = new ContenderProcess(contender.command, [contender.role, sample.file, folder])
   try {
     await one.ready()

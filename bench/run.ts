@@ -25,7 +25,7 @@ import { tableOf } from './tables.ts'
 import { MEMORY_FOLDER } from './warm-memory.ts'
 
 const MIB = 1024 ** 2
-/** Source file, its store, the receiver's store and output. */
+/** Source file, its store, and what is held for the receiver's store and output (`warm-memory.ts`). */
 const ROOM_FACTOR = 5
 
 const { values, positionals } = parseArgs({

@@ -60,7 +60,7 @@ for (let round = 1; round <= Number(values.rounds); round++) {
   for (const { name, words } of wanted) {
     const command = [process.execPath, '--max-semi-space-size=16', ...profiling(), program, ...words]
     const room = mkdtempSync(join(folder, 'round-'))
-    const memory = new WarmMemory(room, 3 * sizeBytes)
+    const memory = new WarmMemory(room, sizeBytes)
     const source = new ContenderProcess(command, ['seed', file, join(room, 'source')])
     let receiver: ContenderProcess | undefined
     try {
