@@ -23,9 +23,9 @@ function programOf(file: string): string {
   return fileURLToPath(new URL(`contenders/${file}`, import.meta.url))
 }
 
-function notInstalled(): string | undefined {
-  const installed = existsSync(new URL('node_modules/webtorrent', import.meta.url))
-  return installed ? undefined : 'not installed: npm --prefix bench install'
+function unless(installed: string): () => string | undefined {
+  const path = new URL(`node_modules/${installed}`, import.meta.url)
+  return () => (existsSync(path) ? undefined : 'not installed: npm --prefix bench install')
 }
 
 function noLibtorrent(): string | undefined {
@@ -35,7 +35,6 @@ function noLibtorrent(): string | undefined {
 
 const kizuna = node('kizuna.ts')
 const tls = node('node-tls.ts')
-const others = { role: 'fetch', missing: notInstalled }
 
 /** One source, one receiver: the file verified and stored at the end, except with TLS alone. */
 export const transferContenders: readonly Contender[] = [
@@ -55,7 +54,7 @@ export const transferContenders: readonly Contender[] = [
     role: 'fetch-hashed',
     endsIn: 'nothing',
   },
-  { name: 'js-libp2p stream, stock TLS', command: node('libp2p.ts'), ...others, endsIn: 'a file' },
+  { name: 'js-libp2p stream, stock TLS', command: node('libp2p.ts'), role: 'fetch', endsIn: 'a file' },
   {
     name: 'libtorrent, unencrypted',
     command: rasterbar,
@@ -63,8 +62,27 @@ export const transferContenders: readonly Contender[] = [
     missing: noLibtorrent,
     endsIn: 'a file that is the store',
   },
-  { name: 'WebTorrent', command: node('webtorrent.ts'), ...others, endsIn: 'a file that is the store' },
-  { name: 'Helia bitswap', command: node('helia.ts'), ...others, endsIn: 'the store and a file' },
+  {
+    name: 'WebTorrent',
+    command: node('webtorrent.ts'),
+    role: 'fetch',
+    missing: unless('webtorrent'),
+    endsIn: 'a file that is the store',
+  },
+  {
+    name: 'iroh',
+    command: node('iroh.ts'),
+    role: 'keep',
+    missing: unless('@number0/iroh'),
+    endsIn: 'the store',
+  },
+  {
+    name: 'Helia bitswap',
+    command: node('helia.ts'),
+    role: 'fetch',
+    missing: unless('helia'),
+    endsIn: 'the store and a file',
+  },
 ]
 
 /** Taking a file in, so that it can be served. */
@@ -74,6 +92,12 @@ export const publishContenders: readonly Contender[] = [
   { name: 'Kizuna, chunks of 1 MiB, 10+4 parity', command: kizuna, role: 'parity-1m' },
   { name: 'SHA-256 alone', command: node('sha256.ts'), role: 'publish' },
   { name: 'libtorrent, piece hashes only', command: rasterbar, role: 'publish', missing: noLibtorrent },
-  { name: 'WebTorrent', command: node('webtorrent.ts'), role: 'publish', missing: notInstalled },
-  { name: 'Helia', command: node('helia.ts'), role: 'publish', missing: notInstalled },
+  {
+    name: 'WebTorrent',
+    command: node('webtorrent.ts'),
+    role: 'publish',
+    missing: unless('webtorrent'),
+  },
+  { name: 'iroh', command: node('iroh.ts'), role: 'publish', missing: unless('@number0/iroh') },
+  { name: 'Helia', command: node('helia.ts'), role: 'publish', missing: unless('helia') },
 ]
