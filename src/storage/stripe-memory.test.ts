@@ -131,6 +131,23 @@ test('a room somebody still writes to is not handed out again after the end', ()
   assert.equal(third.take(1).buffer, rooms[1]?.data[0]?.buffer)
 })
 
+test('whoever holds three stripes gets the next one from outside, and a room again when one was released', () => {
+  const { code, rooms } = watched(createErasureCode(2, 1))
+  const memory = new StripeMemory({ outside: freshMemory, rooms: new StripeRooms() }, options)
+  memory.begin(code)
+  const stripe = () => [memory.take(256 * KIB), memory.take(256 * KIB)]
+  const isInRoom = ([first]: Uint8Array[]) => rooms.some(({ data }) => data[0]?.buffer === first?.buffer)
+  const held = [stripe(), stripe(), stripe()]
+  assert.ok(held.every(isInRoom))
+  assert.equal(isInRoom(stripe()), false)
+  const [first] = held as [Uint8Array[]]
+  const parity = memory.parityOf(first)
+  for (const bytes of [...first, ...parity]) memory.release(bytes)
+  assert.ok(isInRoom(stripe()))
+  assert.equal(rooms.length, 3)
+  memory.end()
+})
+
 test('without room left, memory comes from outside, and what does is released there', async () => {
   const content = new SeededRandom(2).bytes(1_000 * KIB)
   const { code, rooms } = watched(createErasureCode(2, 1))
