@@ -122,16 +122,10 @@ test('the other fixed profiles cut every MiB, and every 511 blocks of 4 KiB', as
 })
 
 test('the larger the content, the longer its chunks, except that whole stripes must lie in memory', () => {
-  const MIB = 1024 * 1024
-  const profileOf = (sizeBytes: number | undefined) => [
-    defaultProfile(sizeBytes, { isStriped: false }),
-    defaultProfile(sizeBytes, { isStriped: true }),
-  ]
-  assert.deepEqual(profileOf(undefined), ['dds-256k', 'dds-256k'])
-  assert.deepEqual(profileOf(256 * MIB - 1), ['dds-256k', 'dds-256k'])
-  assert.deepEqual(profileOf(256 * MIB), ['swarm-1m', 'swarm-1m'])
-  assert.deepEqual(profileOf(1024 * MIB - 1), ['swarm-1m', 'swarm-1m'])
-  assert.deepEqual(profileOf(1024 * MIB), ['swarm-2m', 'swarm-1m'])
+  const sizes = [undefined, 2 ** 28 - 1, 2 ** 28, 2 ** 30 - 1, 2 ** 30]
+  const profiles = (isStriped: boolean) => sizes.map((size) => defaultProfile(size, { isStriped }))
+  assert.deepEqual(profiles(false), ['dds-256k', 'dds-256k', 'swarm-1m', 'swarm-1m', 'swarm-2m'])
+  assert.deepEqual(profiles(true), ['dds-256k', 'dds-256k', 'swarm-1m', 'swarm-1m', 'swarm-1m'])
 })
 
 test('no profile makes a chunk over the limit', () => {
