@@ -4,6 +4,7 @@ import { InvalidInputError } from '../core/errors.ts'
 import type { Services } from '../node/services.ts'
 import { putFileRecord } from '../records/file-record.ts'
 import { sealWithSpaceKey } from '../records/space-seal.ts'
+import { CHUNKING_PROFILES } from '../storage/chunking-profile.ts'
 import { type CommandContext, defineCommand } from './command.ts'
 import { folderFileKey } from './content-key.ts'
 import { choosePolicy, formatPolicy } from './durability-policy.ts'
@@ -28,7 +29,7 @@ const input = z.strictObject({
   copies: z.coerce.number().int().min(1).max(64).optional().describe('Whole copies, this node’s included'),
   policy: z.string().max(32).optional().describe('`replica:N`, or `rs:K+M` for K data and M parity shards'),
   profile: z
-    .enum(['auto', 'dds-256k', 'swarm-1m', 'swarm-2m', 'cdc'])
+    .enum(['auto', ...CHUNKING_PROFILES])
     .optional()
     .describe('How it is cut into chunks; `cdc` suits versions of one thing'),
   private: z

@@ -1,6 +1,7 @@
 import type { ContentId } from '../core/content-id.ts'
 import type { Finding } from '../core/finding.ts'
 import type { PeerId } from '../core/signing-key.ts'
+import type { ChunkingProfile } from '../storage/chunking-profile.ts'
 import type { AuditLedger } from './audit-ledger.ts'
 import type { DIAGNOSIS_FINDINGS, DIAGNOSIS_STEPS } from './diagnosis-findings.ts'
 import type { Scrubber } from './scrubber.ts'
@@ -38,7 +39,7 @@ export interface PublishOptions extends LongCallOptions {
   encrypt?: boolean
   /** Encrypt with this key (32 bytes) instead of a new one. Never one key for two contents: nonces would repeat. */
   encryptionKey?: Uint8Array
-  profile?: 'dds-256k' | 'swarm-1m' | 'swarm-2m' | 'cdc'
+  profile?: ChunkingProfile
   /** Bytes the source will give, when known; a different number is an error. */
   sizeBytes?: number
 }

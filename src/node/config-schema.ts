@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from '../core/log-levels.ts'
+import { CHUNKING_PROFILES } from '../storage/chunking-profile.ts'
 import { value } from './config-values.ts'
 
 const GIB = 1024 ** 3
@@ -104,7 +105,7 @@ export const nodeConfigSchema = z.strictObject({
       'How shared content is kept: `auto`, `replica:N` (whole copies) or `rs:K+M` (K data and M parity shards).',
     ),
   chunkProfile: value
-    .choice('auto', 'dds-256k', 'swarm-1m', 'swarm-2m', 'cdc')
+    .choice('auto', ...CHUNKING_PROFILES)
     .default('auto')
     .describe('How content is cut into chunks: 256 KiB, 1 or 2 MiB, or by content; `auto` goes by size.'),
 

@@ -88,6 +88,23 @@ describe('the asker of direct connections', LIMIT, () => {
     assert.equal(text, 'all of it')
   })
 
+  test('an answer comes in order, whether its frames are shorter or longer than what is kept for them', async () => {
+    const parts = [9, 10, 1024 * 1024, 5, 300_000, 70_000, 262_144, 262_145].map((length, index) =>
+      String.fromCharCode(97 + index).repeat(length),
+    )
+    await using world = await World.start((socket) => {
+      socket.once('data', () => {
+        for (const part of parts) socket.write(frame(1, 'more', part))
+        socket.write(frame(1, 'end', ''))
+      })
+    })
+    const link = await world.link()
+    let text = ''
+    for await (const bytes of link.request('/x', [], { bulk: true })) text += Buffer.from(bytes).toString()
+    // Not `equal`: two mebibytes of text are no help when they differ.
+    assert.ok(text === parts.join(''))
+  })
+
   test('who speaks before it is asked is hung up on', async () => {
     await using world = await World.start((socket) => socket.write(frame(1, 'last', 'buy this')))
     world.client.linkTo(world.peer)
