@@ -26,7 +26,10 @@ export interface NodeConnection {
   readonly isRunning: boolean
   /** @throws the command's error, NodeLostError */
   run(command: string, input: Record<string, unknown>, options: CommandCallOptions): Promise<unknown>
-  /** The bytes of a file from `offset` on; may break off with NodeLostError. */
+  /**
+   * The bytes of a file from `offset` on; may break off with NodeLostError. A piece is good only until the next is
+   * asked for.
+   */
   read(call: ContentCall): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }

@@ -32,6 +32,7 @@ export function connectToOwnNode(node: Node): NodeConnection {
     async *read({ id, key, offset, timeoutMs, signal }) {
       const found = await node.services.content.retrieve(id as ContentId, {
         signal,
+        reuse: true,
         timeoutMs: timeoutMs ?? node.services.config.downloadTimeoutMs,
         ...(key === undefined ? {} : { key: Buffer.from(key, 'base64url') }),
         ...(offset === 0 ? {} : { range: { offset, length: Number.MAX_SAFE_INTEGER - offset } }),

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts'
 import { isKizunaError } from '../../core/kizuna-error.ts'
 import { SystemRandom } from '../../core/random.ts'
 import { takeFileLock } from '../../node/file-lock.ts'
+import { AppendedFile } from './appended-file.ts'
 import {
   LongerThanSaidError,
   NodeLostError,
@@ -14,8 +15,6 @@ import {
 } from './errors.ts'
 import type { NodeConnection } from './node-connection.ts'
 
-/** Written bytes are made durable in steps of this size, so that the end does not take long. */
-const SYNC_BYTES = 64 * 1024 * 1024
 /** What was written last before a crash may not have reached the disk whole; it is fetched again. */
 const DISTRUSTED_BYTES = 4 * 1024 * 1024
 /** A node that restarts in the middle is waited for this often without a byte in between. */
@@ -102,6 +101,7 @@ async function fillPart(
   { signal, onBytes }: { signal: AbortSignal; onBytes: (done: number) => void },
 ): Promise<number> {
   const file = await open(part, PART_FLAGS, 0o644)
+  const written = new AppendedFile(file)
   try {
     const { size, nlink } = await file.stat()
     // A second name means that somebody put a file of theirs, or of yours, in its place.
@@ -109,7 +109,6 @@ async function fillPart(
     const resumedAt = size > wanted.sizeBytes ? 0 : Math.max(size - DISTRUSTED_BYTES, 0)
     await file.truncate(resumedAt)
     let position = resumedAt
-    let synced = resumedAt
     let fruitless = 0
     onBytes(position)
     while (position < wanted.sizeBytes) {
@@ -124,12 +123,9 @@ async function fillPart(
         }
         for await (const bytes of node.read(call)) {
           if (position + bytes.byteLength > wanted.sizeBytes) throw new LongerThanSaidError({ id: wanted.id })
-          await file.appendFile(bytes)
+          await written.append(bytes)
           position += bytes.byteLength
           onBytes(position)
-          if (position - synced < SYNC_BYTES) continue
-          await file.datasync()
-          synced = position
         }
         if (position === before) throw new NodeLostError({ url: 'this machine' })
       } catch (error) {
@@ -140,10 +136,10 @@ async function fillPart(
         await clock.sleep(ATTEMPT_DELAY_MS * 2 ** fruitless, signal)
       }
     }
-    await file.sync()
+    await written.finish()
     return resumedAt
   } finally {
-    await file.close()
+    await written.close()
   }
 }
 

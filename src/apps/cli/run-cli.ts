@@ -128,6 +128,12 @@ function findCommand(name: string, commands: readonly CliCommand[]): CliCommand 
     name,
     commands.map((command) => command.name),
   )
+  if (name.startsWith('-')) {
+    throw new UsageError({
+      message: `A command comes first, and ${safeText(name.slice(0, 40))} after it.`,
+      hint: '`kizuna help` lists the commands.',
+    })
+  }
   throw new UsageError({
     message: `There is no command “${safeText(name.slice(0, 40))}”.`,
     hint: near === undefined ? '`kizuna help` lists them all.' : `Did you mean \`kizuna ${near}\`?`,

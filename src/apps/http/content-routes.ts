@@ -64,7 +64,7 @@ async function answerContent(
   const rootKey = readKey(request.headers['x-kizuna-key']) ?? sharedKeyOf(parts.services, rootId, shared)
   const limits = { signal, timeoutMs: query.timeoutMs ?? config.downloadTimeoutMs }
   const { id, key } = await fileAt(parts, { id: rootId, key: rootKey }, query.path, limits)
-  const options = { ...limits, ...(key === undefined ? {} : { key }) }
+  const options = { ...limits, reuse: true, ...(key === undefined ? {} : { key }) }
   const tag = `"${id}"`
   // The id names these very bytes, so whoever has them needs no second look at them.
   if (matchesEntityTag(request.headers['if-none-match'], tag))
