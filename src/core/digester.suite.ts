@@ -5,7 +5,7 @@ import { BufferPool } from './buffer-pool.ts'
 import type { Digester } from './digester.ts'
 
 /** What every digester keeps. */
-export function digesterKeepsItsPromises(name: string, made: () => Digester): void {
+export function digesterKeepsItsPromises(name: string, made: () => Digester | Promise<Digester>): void {
   const pool = new BufferPool()
   const bytesOf = (sizeBytes: number, fill: number) => pool.take(sizeBytes).fill(fill)
   const digestOf = (...pieces: Uint8Array[]) => {
@@ -16,7 +16,7 @@ export function digesterKeepsItsPromises(name: string, made: () => Digester): vo
   const hex = (digest: Uint8Array) => Buffer.from(digest).toString('hex')
 
   test(`${name} hashes bytes of every length and kind of memory`, async () => {
-    const digester = made()
+    const digester = await made()
     for (const bytes of [
       new Uint8Array(0),
       bytesOf(1, 1),
@@ -30,7 +30,7 @@ export function digesterKeepsItsPromises(name: string, made: () => Digester): vo
   })
 
   test(`${name} answers many questions at once, each with its own answer`, async () => {
-    const digester = made()
+    const digester = await made()
     const many = Array.from({ length: 100 }, (_, index) => bytesOf(100_000 + index, index))
     const digests = await Promise.all(many.map((bytes) => digester.sha256(bytes)))
     assert.deepEqual(
@@ -40,7 +40,7 @@ export function digesterKeepsItsPromises(name: string, made: () => Digester): vo
   })
 
   test(`${name} hashes streams beside each other, in the order of their pieces`, async () => {
-    const digester = made()
+    const digester = await made()
     const pieces = Array.from({ length: 10 }, (_, index) => bytesOf(70_000 * index, index))
     const [one, other] = [digester.stream(), digester.stream(3_150_000)]
     await Promise.all(pieces.flatMap((piece) => [one.update(piece), other.update(piece.subarray(1))]))
@@ -49,7 +49,7 @@ export function digesterKeepsItsPromises(name: string, made: () => Digester): vo
   })
 
   test(`${name} hashes an empty stream and lets go of one that is given up`, async () => {
-    const digester = made()
+    const digester = await made()
     const given = digester.stream()
     await given.update(bytesOf(100_000, 1))
     given.end()

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { DigestAnswer, DigestQuestion } from './digest-worker.ts'
+import { DIGEST_PROGRAM, type DigestAnswer, type DigestQuestion } from './digest-worker.ts'
 import { type Digester, type DigestStream, inlineDigester } from './digester.ts'
 
 /** Shorter ones are hashed here: asking another thread takes longer. */
@@ -37,7 +37,9 @@ export class ThreadDigester implements Digester {
 
   async sha256(bytes: Uint8Array): Promise<Uint8Array> {
     this.#hashedBytes += bytes.byteLength
-    if (this.#hashedBytes < STARTED_BYTES_MIN || !isWorthAsking(bytes)) return inlineDigester.sha256(bytes)
+    const isMany = this.#hashedBytes >= STARTED_BYTES_MIN
+    // A thread takes its time to start; hashing here meanwhile is quicker than waiting for it.
+    if (!isMany || !isWorthAsking(bytes) || !this.#chunks.isReady()) return inlineDigester.sha256(bytes)
     const digest = await this.#chunks.ask((id) => ({ kind: 'sha256', id, bytes }))
     return digest as Uint8Array
   }
@@ -68,8 +70,15 @@ export class ThreadDigester implements Digester {
 class DigestThread {
   readonly #asked = new Map<number, Asked>()
   #worker: Worker | undefined
+  #isOnline = false
   #lastId = 0
   #closed = false
+
+  /** Whether the thread takes questions at once; it is started if there is none. Once closed it refuses them at once. */
+  isReady(): boolean {
+    if (this.#worker === undefined && !this.#closed) this.#start()
+    return this.#isOnline || this.#closed
+  }
 
   ask(question: (id: number) => DigestQuestion): Promise<Uint8Array | undefined> {
     const id = ++this.#lastId
@@ -98,7 +107,8 @@ class DigestThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./digest-worker.ts', import.meta.url), {
+    const worker = new Worker(DIGEST_PROGRAM, {
+      eval: true,
       name: 'digester',
       resourceLimits: THREAD_LIMITS,
     })
@@ -111,13 +121,19 @@ class DigestThread {
       if (isUnknown === true) asked?.reject(new Error('the thread that began this digest is no more'))
       else asked?.resolve(digest)
     })
+    worker.on('online', () => {
+      this.#isOnline = true
+    })
     let failure = new Error('the digester was closed')
     worker.on('error', (error) => {
       failure = error as Error
     })
     // The next question starts another one, which knows nothing of the streams that were under way.
     worker.on('exit', () => {
-      if (this.#worker === worker) this.#worker = undefined
+      if (this.#worker === worker) {
+        this.#worker = undefined
+        this.#isOnline = false
+      }
       this.#rejectAll(failure)
     })
     return worker
