@@ -4,8 +4,11 @@ import type { ChunkLease } from '../storage/chunk-leases.ts'
 import type { ChunkMemory } from '../storage/chunk-memory.ts'
 import type { ChunkStore } from '../storage/chunk-store.ts'
 
-/** Chunks on their way to the disk at once; with 1 MiB chunks the most that publishing holds besides a stripe. */
-const WRITES_AT_ONCE_MAX = 8
+/** Bytes on their way to the disk at once, the most that publishing holds besides a stripe, … */
+const AT_ONCE_BYTES = 8 * 2 ** 20
+/** … and chunks, however long they are; of short ones there are many, so that they share what makes them durable. */
+const AT_ONCE_MIN = 8
+const AT_ONCE_MAX = 32
 
 /** Writes a bounded number of chunks at once; the first failure ends everything. */
 export class ChunkWrites {
@@ -14,6 +17,7 @@ export class ChunkWrites {
   readonly #lease: ChunkLease
   readonly #signal: AbortSignal | undefined
   readonly #running = new Set<Promise<void>>()
+  #runningBytes = 0
   /** Chunks that were not there before. */
   readonly stored: ContentId[] = []
   #failed: { error: unknown } | undefined
@@ -46,9 +50,11 @@ export class ChunkWrites {
       .finally(() => {
         this.#memory.release(chunk.bytes)
         this.#running.delete(write)
+        this.#runningBytes -= chunk.bytes.byteLength
       })
     this.#running.add(write)
-    while (this.#running.size >= WRITES_AT_ONCE_MAX) await Promise.race(this.#running)
+    this.#runningBytes += chunk.bytes.byteLength
+    while (this.#isFull()) await Promise.race(this.#running)
     this.#check()
   }
 
@@ -56,6 +62,11 @@ export class ChunkWrites {
   async finish(): Promise<void> {
     await Promise.all(this.#running)
     this.#check()
+  }
+
+  #isFull(): boolean {
+    const { size } = this.#running
+    return size >= AT_ONCE_MAX || (size >= AT_ONCE_MIN && this.#runningBytes >= AT_ONCE_BYTES)
   }
 
   #check(): void {

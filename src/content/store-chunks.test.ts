@@ -63,14 +63,15 @@ describe('storing chunks in groups', () => {
     await groups.return(undefined)
   })
 
-  test('of long ones no more are under way at once than sixteen MiB, and eight at least', async () => {
+  test('sixteen MiB are under way at once, in sixty-four chunks at most and eight at least', async () => {
     const underWay = async (chunkBytesMax: number) => {
       const before = transfer.begun
       const groups = begin(100, chunkBytesMax)
       void groups.next()
       return transfer.begun - before
     }
-    assert.equal(await underWay(1), 16)
+    assert.equal(await underWay(1), 64)
+    assert.equal(await underWay(2 ** 18), 64)
     assert.equal(await underWay(1.5 * 2 ** 20), 10)
     assert.equal(await underWay(2 ** 21), 8)
     assert.equal(await underWay(2 ** 23), 8)

@@ -5,9 +5,9 @@ import type { ContentTransfer } from './content-transfer.ts'
 
 /** Bytes being fetched and stored at once, … */
 const AT_ONCE_BYTES = 16 * 2 ** 20
-/** … and chunks: enough for several peers, however long they are. */
+/** … and chunks: enough for several peers, however long they are; short ones share what makes them durable. */
 const AT_ONCE_MIN = 8
-const AT_ONCE_MAX = 16
+const AT_ONCE_MAX = 64
 /** Each group is written down by its taker, which syncs the index: so many are worth it, or what came in this time. */
 const GROUP_CHUNKS = 8
 const GATHER_MS = 100

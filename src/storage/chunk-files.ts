@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts'
 import { type ContentId, contentIdFromDigest, digestOf, parseContentId } from '../core/content-id.ts'
 import { CHUNK_BYTES_MAX } from '../core/limits.ts'
 import type { ChunkRow, ChunkTable } from './chunk-table.ts'
@@ -32,12 +33,18 @@ export class ChunkFiles {
   hasLeftovers = false
   #temporaryCount = 0
   #damagedCount = 0
+  /** Files on their way to their group. */
+  #writing = 0
 
-  constructor(parts: { disk: Disk; table: ChunkTable }, options: { folder: string }) {
+  constructor(parts: { disk: Disk; table: ChunkTable; clock: Clock }, options: { folder: string }) {
     this.#disk = parts.disk
     this.#table = parts.table
     this.#folder = options.folder
-    this.#group = new GroupCommit((changes) => this.#commit(changes), { itemsMax: GROUP_CHUNKS_MAX })
+    const gathering = { clock: parts.clock, isMore: () => this.#writing > 0 }
+    this.#group = new GroupCommit((changes) => this.#commit(changes), {
+      itemsMax: GROUP_CHUNKS_MAX,
+      gathering,
+    })
   }
 
   /** Makes the folders and removes what an interrupted write left. */
@@ -62,20 +69,30 @@ export class ChunkFiles {
     const temporary = `${this.#folder}/tmp/${id}.${this.#temporaryCount++}`
     const target = this.pathOf(id)
     try {
-      const file = await this.#disk.open(temporary, 'create')
+      this.#writing++
       try {
-        await file.write(0, bytes)
-        await file.sync()
+        await this.#writeFile(temporary, bytes)
+        if (!this.#folders.has(folder)) await this.#disk.makeFolder(`${this.#folder}/${folder}`)
+        await this.#disk.rename(temporary, target)
       } finally {
-        await file.close()
+        this.#writing--
+        this.#group.lookAgain()
       }
-      if (!this.#folders.has(folder)) await this.#disk.makeFolder(`${this.#folder}/${folder}`)
-      await this.#disk.rename(temporary, target)
       await this.#group.add({ kind: 'stored', digest, size: bytes.byteLength, folder })
     } catch (error) {
       await this.#removeQuietly(temporary)
       await this.#removeQuietly(target)
       throw error
+    }
+  }
+
+  async #writeFile(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#disk.open(path, 'create')
+    try {
+      await file.write(0, bytes)
+      await file.sync()
+    } finally {
+      await file.close()
     }
   }
 

@@ -83,7 +83,7 @@ class FileChunkStore implements ChunkStore {
   #closed = false
 
   constructor(parts: FileChunkStoreParts, options: FileChunkStoreOptions) {
-    const { disk } = parts
+    const { disk, clock } = parts
     const { folder, packBytesMax } = options
     this.#parts = parts
     this.#options = options
@@ -91,7 +91,7 @@ class FileChunkStore implements ChunkStore {
     this.#room = new DiskRoom(disk)
     this.#table = new ChunkTable(parts.index)
     this.#folder = new ChunkFolder({ disk, table: this.#table }, { folder })
-    this.#files = new ChunkFiles({ disk, table: this.#table }, { folder })
+    this.#files = new ChunkFiles({ disk, table: this.#table, clock }, { folder })
     this.#packs = new ChunkPacks(
       { disk, table: this.#table },
       packBytesMax === undefined ? { folder } : { folder, packBytesMax },

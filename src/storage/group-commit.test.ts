@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { VirtualClock } from '../core/virtual-clock.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KeyedSerial, Slots } from './slots.ts'
 
@@ -41,6 +42,61 @@ test('a failed group fails everyone in it and nobody else', async () => {
     outcomes.map(({ status }) => status),
     ['fulfilled', 'rejected', 'rejected', 'fulfilled'],
   )
+})
+
+/** A group that gathers, on a clock that a commit moves on by `commitMs`; `others` are on their way. */
+function gatheringGroup(commitMs: number) {
+  const clock = new VirtualClock()
+  const groups: number[][] = []
+  const state = { others: 0, groups, clock }
+  const commit = new GroupCommit<number>(
+    async (items) => {
+      groups.push(items)
+      await clock.advance(commitMs)
+    },
+    { itemsMax: 4, gathering: { clock, isMore: () => state.others > 0 } },
+  )
+  return { ...state, commit, state }
+}
+
+test('a group gathers while others are on their way, three times as long as a commit takes', async () => {
+  const { clock, groups, commit, state } = gatheringGroup(2)
+  state.others = 2
+  await commit.add(1)
+  const [second, third] = [commit.add(2), commit.add(3)]
+  await clock.advance(5.9)
+  assert.deepEqual(groups, [[1]])
+  await clock.advance(0.1)
+  await Promise.all([second, third])
+  assert.deepEqual(groups, [[1], [2, 3]])
+})
+
+test('a group goes when it is whole, when nobody else is on the way, and after fifty milliseconds', async () => {
+  const { clock, groups, commit, state } = gatheringGroup(1_000)
+  state.others = 9
+  await commit.add(1)
+  await Promise.all([2, 3, 4, 5].map((item) => commit.add(item)))
+  assert.deepEqual(groups.at(-1), [2, 3, 4, 5])
+
+  const last = commit.add(6)
+  state.others = 0
+  const more = commit.add(7)
+  await Promise.all([last, more])
+  assert.deepEqual(groups.at(-1), [6, 7])
+
+  state.others = 1
+  const alone = commit.add(8)
+  state.others = 0
+  commit.lookAgain()
+  await alone
+  assert.deepEqual(groups.at(-1), [8])
+
+  state.others = 1
+  const waiting = commit.add(9)
+  await clock.advance(50)
+  await waiting
+  assert.deepEqual(groups.at(-1), [9])
+  assert.equal(clock.pendingCount, 0)
 })
 
 test('slots are handed on in order and never exceeded, failures included', async () => {
