@@ -7,7 +7,7 @@ import type { ChunkStore } from '../storage/chunk-store.ts'
 /** Bytes on their way to the disk at once, the most that publishing holds besides a stripe, … */
 const AT_ONCE_BYTES = 8 * 2 ** 20
 /** … and chunks, however long they are; of short ones there are many, so that they share what makes them durable. */
-const AT_ONCE_MIN = 8
+const AT_ONCE_MIN = 4
 const AT_ONCE_MAX = 32
 
 /** Writes a bounded number of chunks at once; the first failure ends everything. */
