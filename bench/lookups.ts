@@ -6,7 +6,7 @@
  * 10,000 nodes take some minutes and two gigabytes: `nice node --expose-gc --max-old-space-size=8192 bench/lookups.ts`.
  */
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { readWords } from '../scripts/program-words.ts'
 import { SystemClock } from '../src/core/clock.ts'
 import { SeededRandom } from '../src/core/random.ts'
 import { KADEMLIA } from '../src/network/dht.ts'
@@ -39,7 +39,7 @@ interface Figures {
   joinMessagesPerNode: number
 }
 
-const { values } = parseArgs({
+const { values } = readWords(import.meta.filename, {
   options: {
     sizes: { type: 'string', default: '100,1000,10000' },
     write: { type: 'boolean', default: false },

@@ -9,7 +9,7 @@
 import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readWords } from '../scripts/program-words.ts'
 import { KizunaProcess } from '../test/fixtures/kizuna-process.ts'
 import { sha256OfFile, writeSampleFile } from '../test/fixtures/sample-file.ts'
 
@@ -20,7 +20,7 @@ const SAMPLE_EVERY_MS = 200
 /** Source, two copies, the reader's cache and its output. */
 const ROOM_FACTOR = 5
 
-const { values } = parseArgs({
+const { values } = readWords(import.meta.filename, {
   options: { gib: { type: 'string', default: '10' }, folder: { type: 'string', default: tmpdir() } },
 })
 const sizeBytes = Math.round(Number(values.gib) * GIB)

@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readWords } from '../scripts/program-words.ts'
 import { writeSampleFile } from '../test/fixtures/sample-file.ts'
 import { publishContenders, transferContenders } from './contenders.ts'
 import { compareErasure } from './erasure-side-by-side.ts'
@@ -28,7 +28,7 @@ const MIB = 1024 ** 2
 /** Source file, its store, and what is held for the receiver's store and output (`warm-memory.ts`). */
 const ROOM_FACTOR = 5
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readWords(import.meta.filename, {
   allowPositionals: true,
   options: {
     mib: { type: 'string', default: '1024' },

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readWords } from '../scripts/program-words.ts'
 import { sha256OfFile, writeSampleFile } from '../test/fixtures/sample-file.ts'
 import { ContenderProcess } from './contender-process.ts'
 import { transferContenders } from './contenders.ts'
@@ -16,7 +16,7 @@ import { drawLines } from './plot.ts'
 const MIB = 1024 ** 2
 const COUNTS = [1, 2, 3, 4, 6, 8]
 
-const { values } = parseArgs({
+const { values } = readWords(import.meta.filename, {
   options: {
     mib: { type: 'string', default: '64' },
     cap: { type: 'string', default: '8' },

@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { readWords } from '../scripts/program-words.ts'
 import { writeSampleFile } from '../test/fixtures/sample-file.ts'
 import { ContenderProcess } from './contender-process.ts'
 import { describeMachine, machineLine } from './machine.ts'
@@ -36,7 +36,7 @@ const goals = [
 ]
 
 const program = fileURLToPath(new URL('transfer-end.ts', import.meta.url))
-const { values } = parseArgs({
+const { values } = readWords(import.meta.filename, {
   options: {
     mib: { type: 'string', default: '1024' },
     rounds: { type: 'string', default: '3' },

@@ -8,16 +8,16 @@
  * processes of their own and need a core each: on a busy machine the processor time tells more than the clock.
  */
 import { loadavg } from 'node:os'
-import { parseArgs } from 'node:util'
 import { BotGroup } from '../test/fixtures/discord-bots.ts'
 import { burst, Crowd, type LoadResult, steady } from '../test/fixtures/discord-load.ts'
+import { readWords } from './program-words.ts'
 
 const P99_MS_MAX = 500
 /** So many servers that 2,000 questions at once are within what each may ask. */
 const GUILDS = 8
 const WARM_UP = { perSecond: 20, seconds: 3 }
 
-const { values } = parseArgs({
+const { values } = readWords(import.meta.filename, {
   options: {
     minutes: { type: 'string', default: '10' },
     'per-second': { type: 'string', default: '50' },

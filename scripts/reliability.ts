@@ -16,8 +16,8 @@
  */
 import { execFileSync } from 'node:child_process'
 import { globSync, mkdirSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import type { ReliabilityScale } from '../test/reliability/reliability-check.ts'
+import { readWords } from './program-words.ts'
 import { askAbout, type CheckAbout, killAllChecks, runCheck } from './reliability/check-process.ts'
 import {
   DURATIONS_FILE,
@@ -41,7 +41,7 @@ const AT_ONCE = 2
 const OWN_OUTPUT = [RESULTS_FILE, DURATIONS_FILE, 'test/reliability/corpus', 'test/simulation/seeds.json']
 const MS_PER_DAY = 86_400_000
 
-const { values: flags } = parseArgs({
+const { values: flags } = readWords(import.meta.filename, {
   options: {
     gate: { type: 'boolean', default: false },
     night: { type: 'boolean', default: false },

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { readWords } from '../../scripts/program-words.ts'
 import { keptSeeds } from './kept-seeds.ts'
 import { runClocks } from './run-clocks.ts'
 import { runPartition } from './run-partition.ts'
@@ -10,7 +10,7 @@ import { failureLine, runSimulation } from './run-simulation.ts'
  * `--clocks 7` one of R-10, where machines' clocks are wrong.
  * Prints one line for each seed that fails and exits with 1; else a summary and 0.
  */
-const { values } = parseArgs({
+const { values } = readWords(import.meta.filename, {
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string' },
