@@ -68,7 +68,7 @@ export class AttachmentFiles {
     const full = `${this.#folder}/${path}`
     if ((await disk.sizeOf(full)) === sizeBytes) return
     await disk.makeFolder(full.slice(0, full.lastIndexOf('/')))
-    const opened = await content.retrieve(id, { key, signal, timeoutMs: READ_TIMEOUT_MS })
+    const opened = await content.retrieve(id, { key, signal, timeoutMs: READ_TIMEOUT_MS, reuse: true })
     const partial = `${full}.part`
     await disk.remove(partial)
     const file = await disk.open(partial, 'create')

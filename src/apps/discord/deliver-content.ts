@@ -80,6 +80,7 @@ async function readWhole(
   const content = await services.content.retrieve(id, {
     signal,
     timeoutMs: services.config.downloadTimeoutMs,
+    reuse: true,
     ...(key === undefined ? {} : { key }),
   })
   const whole = new Uint8Array(found.sizeBytes)
