@@ -8,14 +8,14 @@ import { sendBytes } from './send-bytes.ts'
 const MIB = 2 ** 20
 
 /** A reader that takes what is written when `take` says so, and keeps what it saw then. */
-function createReader(take: (done: (error?: Error) => void) => void) {
+function createReader(take: (done: (error?: Error) => void, sizeBytes: number) => void) {
   const seen: Buffer[] = []
   const response = new Writable({
     write(bytes: Uint8Array, _encoding, done) {
       take((error) => {
         seen.push(Buffer.from(bytes))
         done(error)
-      })
+      }, bytes.byteLength)
     },
   }) as ServerResponse
   response.on('error', () => {})
@@ -51,7 +51,8 @@ test('a slow reader is served for hours as long as it takes something, a silent 
     yield new Uint8Array(2 * MIB)
   }
   const clock = new VirtualClock()
-  const slow = createReader((done) => void clock.advance(50_000).then(() => done()))
+  // Six bytes in each millisecond: a slice takes 44 seconds, and a chunk of 2 MiB six minutes.
+  const slow = createReader((done, sizeBytes) => void clock.advance(sizeBytes / 6).then(() => done()))
   await send(slow.response, pieces(), { clock, lengthBytes: 2 * MIB })
   assert.equal(Buffer.concat(slow.seen).byteLength, 2 * MIB)
 
