@@ -16,7 +16,7 @@ for (const pieceBytes of [1, 65_536, MIB, 2_093_056, bytes.byteLength]) {
   const whole = pieceBytes === 1 ? bytes.subarray(0, 3000) : bytes
   test(`pieces of ${pieceBytes} bytes come into the file in order, from memory that is used again`, async () => {
     const path = join(root, String(pieceBytes))
-    const file = new AppendedFile(await open(path, 'ax'))
+    const file = new AppendedFile(await open(path, 'ax'), whole.byteLength)
     const memory = Buffer.alloc(pieceBytes)
     for (let start = 0; start < whole.byteLength; start += pieceBytes) {
       const length = whole.copy(memory, 0, start, start + pieceBytes)
@@ -32,16 +32,25 @@ for (const pieceBytes of [1, 65_536, MIB, 2_093_056, bytes.byteLength]) {
 
 test('what came before an end in the middle is in the file', async () => {
   const path = join(root, 'middle')
-  const file = new AppendedFile(await open(path, 'ax'))
+  const file = new AppendedFile(await open(path, 'ax'), bytes.byteLength)
   await file.append(bytes.subarray(0, MIB + 5))
   await file.close()
   assert.ok(readFileSync(path).equals(bytes.subarray(0, MIB + 5)))
 })
 
+test('more than was said comes into the file, too', async () => {
+  const path = join(root, 'more')
+  const file = new AppendedFile(await open(path, 'ax'), 0)
+  await file.append(bytes.subarray(0, 100))
+  await file.finish()
+  await file.close()
+  assert.ok(readFileSync(path).equals(bytes.subarray(0, 100)))
+})
+
 test('a full disk is told of, and nothing is written behind the gap', {
   skip: existsSync('/dev/full') ? false : 'this system has no /dev/full',
 }, async () => {
-  const file = new AppendedFile(await open('/dev/full', 'a'))
+  const file = new AppendedFile(await open('/dev/full', 'a'), bytes.byteLength)
   const full = { code: 'ENOSPC' }
   // The write of the first mebibyte is under way when the second is gathered.
   await file.append(bytes.subarray(0, MIB))

@@ -7,30 +7,36 @@ const SYNC_BYTES = 64 * 1024 * 1024
 
 /**
  * A file that grows at its end. While one part of it is written and an earlier one made durable, the next is gathered;
- * what fails then is thrown by the next call. It keeps two parts in memory.
+ * what fails then is thrown by the next call. It keeps two parts in memory, for a short file short ones.
  */
 export class AppendedFile {
   readonly #file: FileHandle
-  #gathering = Buffer.allocUnsafeSlow(WRITE_BYTES)
-  #spare = Buffer.allocUnsafeSlow(WRITE_BYTES)
+  #gathering: Buffer
+  #spare: Buffer
   #gatheredBytes = 0
   #unsyncedBytes = 0
   #writing: Promise<void> = Promise.resolve()
   #syncing: Promise<void> = Promise.resolve()
 
-  /** @param file Open for appending; it is closed with this. */
-  constructor(file: FileHandle) {
+  /**
+   * @param file Open for appending; it is closed with this.
+   * @param sizeBytes About how much will be appended.
+   */
+  constructor(file: FileHandle, sizeBytes: number) {
+    const partBytes = Math.min(Math.max(sizeBytes, 1), WRITE_BYTES)
     this.#file = file
+    this.#gathering = Buffer.allocUnsafeSlow(partBytes)
+    this.#spare = Buffer.allocUnsafeSlow(partBytes)
   }
 
   /** Takes a copy of a piece. @throws a system error of this write or of one before */
   async append(piece: Uint8Array): Promise<void> {
     for (let start = 0; start < piece.byteLength; ) {
-      const part = piece.subarray(start, start + WRITE_BYTES - this.#gatheredBytes)
+      const part = piece.subarray(start, start + this.#gathering.byteLength - this.#gatheredBytes)
       this.#gathering.set(part, this.#gatheredBytes)
       this.#gatheredBytes += part.byteLength
       start += part.byteLength
-      if (this.#gatheredBytes === WRITE_BYTES) await this.#write()
+      if (this.#gatheredBytes === this.#gathering.byteLength) await this.#write()
     }
   }
 

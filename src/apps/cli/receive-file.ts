@@ -101,7 +101,7 @@ async function fillPart(
   { signal, onBytes }: { signal: AbortSignal; onBytes: (done: number) => void },
 ): Promise<number> {
   const file = await open(part, PART_FLAGS, 0o644)
-  const written = new AppendedFile(file)
+  const written = new AppendedFile(file, wanted.sizeBytes)
   try {
     const { size, nlink } = await file.stat()
     // A second name means that somebody put a file of theirs, or of yours, in its place.
